@@ -1,0 +1,6 @@
+//go:build !purego && amd64
+
+package kernels
+
+// PureGo reports whether the build holds no assembly at all.
+const PureGo = false

@@ -1,0 +1,24 @@
+package tensor
+
+import "fmt"
+
+// Tensor is a tensor of a checkpoint: row-major, little-endian, immutable. Data is often a
+// view of a mapped file and lives no longer than the file stays open.
+type Tensor struct {
+	Name  string
+	Type  Type
+	Shape []int  // outermost first; empty for a scalar
+	Data  []byte // len = Elements() · Type.Size()
+}
+
+// Elements returns the number of elements; 1 for a scalar.
+func (t Tensor) Elements() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// String describes the tensor as "name BF16 [out in]".
+func (t Tensor) String() string { return fmt.Sprintf("%s %s %v", t.Name, t.Type, t.Shape) }
