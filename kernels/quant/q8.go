@@ -1,0 +1,70 @@
+// Package quant holds the quantised formats: how weights lie in panels of 16 rows and how
+// activations are brought to integers beside them.
+package quant
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/x448/float16"
+)
+
+const (
+	// Block is the number of elements along k that share a scale.
+	Block = 32
+	// Rows is the number of rows of a panel.
+	Rows = 16
+)
+
+// Blocks returns how many blocks hold k elements.
+func Blocks(k int) int { return (k + Block - 1) / Block }
+
+// Q8Size returns the bytes of one panel of 8-bit weights of k columns.
+//
+// For every four columns a panel holds 64 bytes, four for each of 16 rows, each the quantised
+// weight plus 128; k is padded with zero weights to whole blocks. Then come, for each block, 16
+// half-precision scales. A weight is scale · q with |q| ≤ 127.
+func Q8Size(k int) int { return Blocks(k) * (Block*Rows + 2*Rows) }
+
+// Q8Panel writes one panel of 8-bit weights from n ≤ 16 rows of k float32 weights, [n, k]:
+// scale = max|w|/127 rounded to half precision (at most its largest value), q = w/scale to
+// nearest, ties to even, within ±127. Missing rows are zero. It panics unless panel has
+// [Q8Size] bytes.
+func Q8Panel(panel []byte, rows []float32, n, k int) {
+	nb := Blocks(k)
+	if len(panel) != Q8Size(k) || n > Rows || len(rows) < n*k {
+		panic(fmt.Sprintf("quant.Q8Panel: %d bytes for %d columns, %d elements for %d rows", len(panel), k, len(rows), n))
+	}
+	quants, scales := panel[:nb*Block*Rows], panel[nb*Block*Rows:]
+	for i := range quants {
+		quants[i] = 128
+	}
+	clear(scales)
+	for r := range n {
+		row := rows[r*k : (r+1)*k]
+		for b := range nb {
+			block := row[b*Block : min((b+1)*Block, k)]
+			scale := weightScale(block)
+			binary.LittleEndian.PutUint16(scales[(b*Rows+r)*2:], scale.Bits())
+			s := scale.Float32()
+			if s == 0 {
+				continue
+			}
+			for i, v := range block {
+				q := math.RoundToEven(float64(v) / float64(s))
+				q = max(-127, min(127, q))
+				quants[((b*Block+i)/4*Rows+r)*4+(b*Block+i)%4] = byte(int(q) + 128)
+			}
+		}
+	}
+}
+
+// weightScale is a block's scale in half precision.
+func weightScale(block []float32) float16.Float16 {
+	var m float32
+	for _, v := range block {
+		m = max(m, float32(math.Abs(float64(v))))
+	}
+	return float16.Fromfloat32(min(m/127, 65504))
+}
