@@ -22,9 +22,6 @@ func init() {
 	kernels.Register("norm.L2", "AVX512", &useL2AVX512)
 }
 
-// tailMask, read from element 16-n, masks the first n of sixteen lanes.
-var tailMask = [32]int32{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
-
 //go:noescape
 func rmsAVX2(dst, x, w []float32, eps float32)
 

@@ -30,18 +30,6 @@
 	MOVL $0x3f800000, AX \
 	VMOVD AX, X11
 
-// MASKS8: Y7, Y8 = the lanes of the last R11 elements, Y9 = those of R9 mod 8.
-#define MASKS8 \
-	LEAQ ·tailMask+64(SB), AX \
-	MOVQ R11, CX \
-	NEGQ CX \
-	VMOVUPS (AX)(CX*4), Y7 \
-	VMOVUPS 32(AX)(CX*4), Y8 \
-	MOVQ R9, CX \
-	ANDQ $7, CX \
-	NEGQ CX \
-	VMOVUPS (AX)(CX*4), Y9
-
 // MASK16: K1 = the lanes of the last R11 elements.
 #define MASK16 \
 	MOVL $1, AX \

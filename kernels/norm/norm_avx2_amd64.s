@@ -3,6 +3,29 @@
 #include "textflag.h"
 #include "norm_amd64.h"
 
+// tailMask, read from element 16-n, masks the first n of sixteen lanes.
+DATA tailMask<>+0(SB)/8, $-1
+DATA tailMask<>+8(SB)/8, $-1
+DATA tailMask<>+16(SB)/8, $-1
+DATA tailMask<>+24(SB)/8, $-1
+DATA tailMask<>+32(SB)/8, $-1
+DATA tailMask<>+40(SB)/8, $-1
+DATA tailMask<>+48(SB)/8, $-1
+DATA tailMask<>+56(SB)/8, $-1
+GLOBL tailMask<>(SB), RODATA|NOPTR, $128
+
+// MASKS8: Y7, Y8 = the lanes of the last R11 elements, Y9 = those of R9 mod 8.
+#define MASKS8 \
+	LEAQ tailMask<>+64(SB), AX \
+	MOVQ R11, CX \
+	NEGQ CX \
+	VMOVUPS (AX)(CX*4), Y7 \
+	VMOVUPS 32(AX)(CX*4), Y8 \
+	MOVQ R9, CX \
+	ANDQ $7, CX \
+	NEGQ CX \
+	VMOVUPS (AX)(CX*4), Y9
+
 // SQUARES8: Y0, Y1 = the partial sums of the row; Y2, Y3 are clobbered.
 #define SQUARES8 \
 	VXORPS Y0, Y0, Y0 \

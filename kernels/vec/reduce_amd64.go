@@ -18,9 +18,6 @@ func init() {
 	kernels.Register("vec.ExpSum", "AVX512", &useExpSumAVX512)
 }
 
-// tailMask16, read from element 16-n, masks the first n of sixteen lanes.
-var tailMask16 = [32]int32{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
-
 //go:noescape
 func maximumAVX2(x []float32) float32
 

@@ -3,6 +3,17 @@
 #include "textflag.h"
 #include "vec_amd64.h"
 
+// tailMask16, read from element 16-n, masks the first n of sixteen lanes.
+DATA tailMask16<>+0(SB)/8, $-1
+DATA tailMask16<>+8(SB)/8, $-1
+DATA tailMask16<>+16(SB)/8, $-1
+DATA tailMask16<>+24(SB)/8, $-1
+DATA tailMask16<>+32(SB)/8, $-1
+DATA tailMask16<>+40(SB)/8, $-1
+DATA tailMask16<>+48(SB)/8, $-1
+DATA tailMask16<>+56(SB)/8, $-1
+GLOBL tailMask16<>(SB), RODATA|NOPTR, $128
+
 // TREE: X0 = the sum of the lanes of Y0 (0 to 7) and Y1 (8 to 15) in the order of
 // kernels.Tree16; Y1 is clobbered.
 #define TREE \
@@ -53,7 +64,7 @@ tail:
 	ADDQ $16, CX
 	JEQ  reduce
 	NEGQ CX
-	LEAQ ·tailMask16+64(SB), AX
+	LEAQ tailMask16<>+64(SB), AX
 	VMOVUPS (AX)(CX*4), Y6
 	VMOVUPS 32(AX)(CX*4), Y7
 	VMASKMOVPS (SI), Y6, Y3
@@ -168,7 +179,7 @@ tail:
 	ADDQ $16, CX
 	JEQ  done
 	NEGQ CX
-	LEAQ ·tailMask16+64(SB), AX
+	LEAQ tailMask16<>+64(SB), AX
 	VMOVUPS (AX)(CX*4), Y6
 	VMOVUPS 32(AX)(CX*4), Y7
 	VMASKMOVPS (SI), Y6, Y0
