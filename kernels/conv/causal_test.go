@@ -112,7 +112,8 @@ func TestCausal(t *testing.T) {
 	})
 }
 
-// golden is a case of testdata/short_conv.json: x [T, C], weight [C, W], tail [W-1, C].
+// golden is a case of testdata/short_conv.json, computed in float64 by an independent program from
+// inputs that BF16 holds exactly: x [T, C], weight [C, W], tail [W-1, C].
 type golden struct {
 	Name                  string
 	T, C, W               int
