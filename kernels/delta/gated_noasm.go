@@ -1,0 +1,3 @@
+package delta
+
+func gatedRule(a *Gated) { gatedGeneric(a) }
