@@ -60,6 +60,12 @@ func Q8Panel(panel []byte, rows []float32, n, k int) {
 	}
 }
 
+// Q8At returns element (r, i) of a panel of k columns.
+func Q8At(panel []byte, k, r, i int) float32 {
+	scale := binary.LittleEndian.Uint16(panel[Blocks(k)*Block*Rows+(i/Block*Rows+r)*2:])
+	return float32(int(panel[(i/4*Rows+r)*4+i%4])-128) * float16.Frombits(scale).Float32()
+}
+
 // weightScale is a block's scale in half precision.
 func weightScale(block []float32) float16.Float16 {
 	var m float32

@@ -1,11 +1,8 @@
 package quant
 
 import (
-	"encoding/binary"
 	"math"
 	"testing"
-
-	"github.com/x448/float16"
 
 	"github.com/mminfer/mminfer/internal/kerneltest"
 )
@@ -66,8 +63,7 @@ func q8Values(w []float32, n, k int) []float64 {
 	Q8Panel(panel, w, n, k)
 	for r := range n {
 		for i := range k {
-			s := binary.LittleEndian.Uint16(panel[Blocks(k)*Block*Rows+(i/Block*Rows+r)*2:])
-			value[r*k+i] = float64(int(panel[(i/4*Rows+r)*4+i%4])-128) * float64(float16.Frombits(s).Float32())
+			value[r*k+i] = float64(Q8At(panel, k, r, i))
 		}
 	}
 	return value
