@@ -150,7 +150,7 @@ midNext:
 	JMP  token
 
 	// The last pass stores to R10 with stride R11: to the state, or to the scratch if the block is
-	// narrow.
+	// narrow. The prefetch is for the next block of columns.
 last:
 	MOVQ SI, R10
 	MOVQ AX, R11
@@ -166,6 +166,8 @@ last2:
 	READ((R8)(CX*4), Y12, Y13)
 	UPDATE((SI)(AX*1), 32(SI)(AX*1), (R10)(R11*1), 32(R10)(R11*1), 4(R9)(CX*4))
 	READ(4(R8)(CX*4), Y14, Y15)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 64(R10)(R11*1)
 	LEAQ (R10)(R11*2), R10
 	PAIR(last2)
 

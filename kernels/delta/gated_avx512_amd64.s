@@ -135,7 +135,8 @@ midOut:
 	MOVQ R10, R9
 	JMP  token
 
-	// The last pass stores to the state, R10 with stride R11.
+	// The last pass stores to the state, R10 with stride R11. The prefetch is for the next block of
+	// columns.
 last:
 	STATE(R10, R11)
 	PAIRS(lastOdd)
@@ -147,6 +148,10 @@ last2:
 	UPDATE((SI)(AX*1), 64(SI)(AX*1), 4(R9)(CX*4))
 	STATESTORE((R10)(R11*1), 64(R10)(R11*1))
 	READ(4(R8)(CX*4), Z14, Z15)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	PREFETCHT0 128(R10)(R11*1)
+	PREFETCHT0 192(R10)(R11*1)
 	LEAQ (R10)(R11*2), R10
 	PAIR(last2)
 

@@ -16,7 +16,7 @@ func BenchmarkGatedRule(b *testing.B) {
 		{1, 512, 128, 128}, {1, 512, 256, 256}, {1, 512, 32, 32}, // prefill
 		{1, 1, 32, 32}, {64, 1, 128, 128}, {16, 1, 256, 256}, {256, 1, 256, 256}, // decode: 4 KB, 4 MB, 4 MB, 64 MB of state
 	} {
-		name := fmt.Sprintf("GatedRule/H=%d/T=%d/K=%d/V=%d", s.heads, s.tokens, s.kdim, s.vdim)
+		name := fmt.Sprintf("H=%d/T=%d/K=%d/V=%d", s.heads, s.tokens, s.kdim, s.vdim)
 		kerneltest.Bench(b, "delta.GatedRule", name, func(b *testing.B) {
 			benchGatedRule(b, s.heads, s.tokens, s.kdim, s.vdim)
 		})
