@@ -128,7 +128,7 @@ func floats(m multiply, dst, x []float32, w unsafe.Pointer, size int, d Dims, ad
 	}
 	groups := (d.Tokens + maxTokens - 1) / maxTokens
 	together := m.panels((d.Tokens + groups - 1) / groups)
-	a := tile{ldd: uintptr(d.DstStride) * 4, ldx: uintptr(d.XStride) * 4, ldw: uintptr(d.K * Rows * size)}
+	a := tile{ldd: uintptr(d.DstStride) * 4, ldx: uintptr(d.XStride) * 4, ldw: uintptr(d.panelK() * Rows * size)}
 	for panel := 0; panel < Panels(d.Rows); {
 		n := together
 		if (panel+n)*Rows > d.Rows {
@@ -138,7 +138,7 @@ func floats(m multiply, dst, x []float32, w unsafe.Pointer, size int, d Dims, ad
 		for from := 0; from < d.K || from == 0; from += Run {
 			a.k = min(Run, d.K-from)
 			a.add = add || from > 0
-			a.w = unsafe.Add(w, (panel*d.K+from)*Rows*size)
+			a.w = unsafe.Add(w, (panel*d.panelK()+from)*Rows*size)
 			for t, g := 0, groups; g > 0; g-- {
 				tokens := (d.Tokens - t + g - 1) / g
 				a.x = unsafe.Add(unsafe.Pointer(unsafe.SliceData(x)), (t*d.XStride+from)*4)

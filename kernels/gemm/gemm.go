@@ -32,36 +32,48 @@ type Dims struct {
 	Tokens, Rows, K int
 	DstStride       int
 	XStride         int
+	PanelK          int // columns that a panel has room for, K if 0
 }
 
-// F32 multiplies by float32 weights: dst [Tokens, Rows], x [Tokens, K], w [Panels(Rows), K, 16].
+// panelK is the number of columns from one panel to the next.
+func (d Dims) panelK() int {
+	if d.PanelK == 0 {
+		return d.K
+	}
+	return d.PanelK
+}
+
+// F32 multiplies by float32 weights: dst [Tokens, Rows], x [Tokens, K], w [Panels(Rows), PanelK, 16].
 // dst must not overlap the inputs. It panics if a slice is too short.
 func F32(dst, x, w []float32, d Dims, add bool) {
-	d.check("F32", len(dst), len(x), len(w), d.K*Rows)
+	d.check("F32", len(dst), len(x), len(w), Rows)
 	f32(dst, x, w, d, add)
 }
 
 // BF16 multiplies by bfloat16 weights, which widen exactly; otherwise as [F32].
 func BF16(dst, x []float32, w []uint16, d Dims, add bool) {
-	d.check("BF16", len(dst), len(x), len(w), d.K*Rows)
+	d.check("BF16", len(dst), len(x), len(w), Rows)
 	bf16(dst, x, w, d, add)
 }
 
 // F16 multiplies by half-precision weights, which widen exactly; otherwise as [F32].
 func F16(dst, x []float32, w []uint16, d Dims, add bool) {
-	d.check("F16", len(dst), len(x), len(w), d.K*Rows)
+	d.check("F16", len(dst), len(x), len(w), Rows)
 	f16(dst, x, w, d, add)
 }
 
-// check panics unless every access of the product lies within its slice.
-func (d Dims) check(name string, dst, x, w, panel int) {
-	if d.Tokens < 0 || d.Rows < 0 || d.K < 0 || d.DstStride < d.Rows || d.XStride < d.K {
+// check panics unless every access of the product lies within its slice. A panel of w takes
+// column elements for each column.
+func (d Dims) check(name string, dst, x, w, column int) {
+	if d.Tokens < 0 || d.Rows < 0 || d.K < 0 || d.DstStride < d.Rows || d.XStride < d.K || d.panelK() < d.K {
 		panic(fmt.Sprintf("gemm.%s: bad sizes %+v", name, d))
 	}
 	if d.Tokens == 0 || d.Rows == 0 {
 		return
 	}
-	if needDst, needX, needW := (d.Tokens-1)*d.DstStride+d.Rows, (d.Tokens-1)*d.XStride+d.K, Panels(d.Rows)*panel; dst < needDst || x < needX || w < needW {
+	needDst, needX := (d.Tokens-1)*d.DstStride+d.Rows, (d.Tokens-1)*d.XStride+d.K
+	needW := ((Panels(d.Rows)-1)*d.panelK() + d.K) * column
+	if dst < needDst || x < needX || w < needW {
 		panic(fmt.Sprintf("gemm.%s: %+v needs dst %d, x %d, w %d elements, got %d, %d, %d", name, d, needDst, needX, needW, dst, x, w))
 	}
 }
@@ -70,7 +82,7 @@ func (d Dims) check(name string, dst, x, w, panel int) {
 func floatGeneric[W float32 | uint16](dst, x []float32, w []W, d Dims, add bool, load func(W) float32) {
 	for t := range d.Tokens {
 		for r := range d.Rows {
-			panel := w[r/Rows*Rows*d.K+r%Rows:]
+			panel := w[r/Rows*Rows*d.panelK()+r%Rows:]
 			out := &dst[t*d.DstStride+r]
 			for from := 0; from < d.K || from == 0; from += Run {
 				var sum float32

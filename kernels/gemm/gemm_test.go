@@ -55,7 +55,7 @@ var formats = []format{
 // exercise every tile and edge.
 func shapes(f func(d Dims)) {
 	at := func(tokens, rows, k int) {
-		f(Dims{Tokens: tokens, Rows: rows, K: k, DstStride: rows + tokens%3, XStride: k + tokens%2})
+		f(Dims{Tokens: tokens, Rows: rows, K: k, DstStride: rows + tokens%3, XStride: k + tokens%2, PanelK: k + rows%3})
 	}
 	kerneltest.Lengths(func(k int) { at(k%5, 1+k%40, k) })
 	for tokens := range 15 {
@@ -82,7 +82,7 @@ func (f format) check(h *kerneltest.H, d Dims) {
 	h.Helper()
 	x := h.Normal(d.Tokens*d.XStride, 1)
 	before := h.Normal(d.Tokens*d.DstStride, 1)
-	stored, w := f.pack(h.Normal(Panels(d.Rows)*d.K*Rows, 1))
+	stored, w := f.pack(h.Normal(Panels(d.Rows)*d.PanelK*Rows, 1))
 	for _, add := range []bool{false, true} {
 		dst := kerneltest.InOut(h, before)
 		f.run(h, dst, kerneltest.In(h, x), stored, d, add)
@@ -96,7 +96,7 @@ func (f format) check(h *kerneltest.H, d Dims) {
 				sum, abs = float64(before[i]), math.Abs(float64(before[i]))
 			}
 			for k := range d.K {
-				p := float64(x[t*d.XStride+k]) * float64(w[r/Rows*Rows*d.K+k*Rows+r%Rows])
+				p := float64(x[t*d.XStride+k]) * float64(w[r/Rows*Rows*d.PanelK+k*Rows+r%Rows])
 				sum, abs = sum+p, abs+math.Abs(p)
 			}
 			return sum, float64(min(d.K, Run)+d.K/Run+2) * 0x1p-24 * abs
@@ -167,7 +167,7 @@ func TestSizesAreChecked(t *testing.T) {
 		"q8 w": func() { Q8(make([]float32, 40), newRows8(2, 8), make([]byte, 2*quant.Q8Size(8)-1), good) },
 		"q8 x": func() { Q8(make([]float32, 40), newRows8(1, 8), make([]byte, 2*quant.Q8Size(8)), good) },
 		"stride": func() {
-			F32(make([]float32, 99), make([]float32, 99), make([]float32, 999), Dims{2, 20, 8, 19, 8}, false)
+			F32(make([]float32, 99), make([]float32, 99), make([]float32, 999), Dims{2, 20, 8, 19, 8, 0}, false)
 		},
 	}
 	for name, f := range short {
@@ -185,7 +185,7 @@ func TestSizesAreChecked(t *testing.T) {
 func FuzzFloat(f *testing.F) {
 	f.Add(uint8(3), uint8(17), uint16(40), uint64(1))
 	f.Fuzz(func(t *testing.T, tokens, rows uint8, k uint16, seed uint64) {
-		d := Dims{Tokens: int(tokens % 16), Rows: int(rows), K: int(k % 600), DstStride: int(rows), XStride: int(k % 600)}
+		d := Dims{Tokens: int(tokens % 16), Rows: int(rows), K: int(k % 600), DstStride: int(rows), XStride: int(k % 600), PanelK: int(k%600) + 1}
 		for _, format := range formats {
 			kerneltest.All(t, format.name, func(h *kerneltest.H) {
 				h.Reseed(seed)

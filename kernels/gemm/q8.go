@@ -15,12 +15,12 @@ import (
 //
 //	dst[t,r] = fma(float(dot), scale[r]·scale[t], dst[t,r])
 //
-// folds it in, block by block from 0. d.XStride is not used. It panics if a slice is too short.
+// folds it in, block by block from 0. d.XStride and d.PanelK are not used. It panics if a slice is too short.
 func Q8(dst []float32, x quant.Rows8, w []byte, d Dims) {
-	d.XStride = d.K
-	d.check("Q8", len(dst), d.Tokens*d.K, len(w), quant.Q8Size(d.K))
-	if x.K != d.K {
-		panic(fmt.Sprintf("gemm.Q8: %+v: activations have %d columns", d, x.K))
+	d.XStride, d.PanelK = d.K, 0
+	d.check("Q8", len(dst), d.Tokens*d.K, len(w), 0)
+	if x.K != d.K || len(w) < Panels(d.Rows)*quant.Q8Size(d.K) {
+		panic(fmt.Sprintf("gemm.Q8: %+v: activations have %d columns, weights %d bytes", d, x.K, len(w)))
 	}
 	x.Check("gemm.Q8", d.Tokens)
 	q8(dst, x, w, d)
