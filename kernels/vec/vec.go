@@ -1,6 +1,7 @@
-// Package vec holds elementwise kernels over float32 slices.
+// Package vec holds elementwise kernels over float32 slices, and the reductions of a softmax:
+// [Max] and [ExpSum].
 //
-// Every function treats each element alone, by one fixed sequence of correctly rounded
+// Every elementwise function treats each element alone, by one fixed sequence of correctly rounded
 // operations (fused multiply-adds, true division), so an element's bits do not depend on its
 // position, the length or the instruction set. All slices of a call have the same length;
 // dst may be one of the inputs exactly, or not overlap it at all. Functions panic if the lengths
