@@ -16,15 +16,17 @@ type Product struct {
 // MatMul computes dst [T, out] = x [T, in] · wᵀ, w [out, in], on the workspace's pool. dst must
 // not overlap x. It panics if the sizes disagree.
 func MatMul(ws *Workspace, dst, x Mat, w *Weight) {
-	ws.matmul.products = append(ws.matmul.products[:0], Product{dst, x, w})
-	ws.matmul.run(ws)
+	m := Local[matmul](ws)
+	m.products = append(m.products[:0], Product{dst, x, w})
+	m.run(ws)
 }
 
 // MatMulAll computes several products in one parallel region. Products that read the same
 // matrix should follow each other: it is then quantised once.
 func MatMulAll(ws *Workspace, products []Product) {
-	ws.matmul.products = append(ws.matmul.products[:0], products...)
-	ws.matmul.run(ws)
+	m := Local[matmul](ws)
+	m.products = append(m.products[:0], products...)
+	m.run(ws)
 }
 
 // matmul is the task behind both: parts are groups of panels of any of the products.

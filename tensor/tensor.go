@@ -22,3 +22,10 @@ func (t Tensor) Elements() int {
 
 // String describes the tensor as "name BF16 [out in]".
 func (t Tensor) String() string { return fmt.Sprintf("%s %s %v", t.Name, t.Type, t.Shape) }
+
+// Rows returns the view of rows from to to-1 of the first axis.
+func (t Tensor) Rows(from, to int) Tensor {
+	row := t.Elements() / max(t.Shape[0], 1) * t.Type.Size()
+	shape := append([]int{to - from}, t.Shape[1:]...)
+	return Tensor{fmt.Sprintf("%s[%d:%d]", t.Name, from, to), t.Type, shape, t.Data[from*row : to*row]}
+}

@@ -12,7 +12,7 @@ type Workspace struct {
 	chunks [][]float32
 	chunk  int // the chunk in use
 	used   int // floats taken from it
-	matmul matmul
+	locals []any
 }
 
 // Mark is a position of a [Workspace] to release to.
@@ -69,4 +69,17 @@ func scratch[E int8 | int16 | int32](w *Workspace, n int) []E {
 	var e E
 	f := w.Floats((n*int(unsafe.Sizeof(e)) + 3) / 4)
 	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(f))), n)
+}
+
+// Local returns the workspace's own *T, made on first use: a place for the tasks of a
+// computation, which a pool takes by pointer, that is not allocated for each.
+func Local[T any](w *Workspace) *T {
+	for _, l := range w.locals {
+		if t, ok := l.(*T); ok {
+			return t
+		}
+	}
+	t := new(T)
+	w.locals = append(w.locals, t)
+	return t
 }

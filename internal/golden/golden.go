@@ -1,0 +1,89 @@
+// Package golden runs golden directories: reference values computed in float64 beside the
+// checkpoint they belong to. A directory holds config.json, the weights, want.safetensors and
+// verify.json, which lists prompts, the tensors wanted of each and their bounds.
+package golden
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/mminfer/mminfer/loader"
+)
+
+// Suite is the contents of verify.json for a language model.
+type Suite struct {
+	Kind  string
+	Cases []*Case
+
+	want *loader.Checkpoint
+}
+
+// Case is one prompt.
+type Case struct {
+	Name         string
+	IDs          []int32
+	Want         []Want
+	Greedy       []int32 // the argmax continuation
+	GreedyMargin float64 `json:"greedy_margin"`
+	Pieces       []int   // a cut of the prompt that must give the same
+}
+
+// Want is one tensor to compare.
+type Want struct {
+	Tensor       string  // its name in want.safetensors
+	Of           string  // embed, block.I, norm, logits, decode_logits
+	Rows         string  // all, or "last N"
+	First        string  // of decode_logits: prompt or greedy, what row 0 follows
+	Float32Error float64 `json:"float32_error"`
+	Bound        float64
+}
+
+// Open reads the suite of a directory; Close releases it.
+func Open(dir string) (*Suite, error) {
+	path := filepath.Join(dir, "verify.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s := new(Suite)
+	if err := json.Unmarshal(data, s); err != nil {
+		return nil, fmt.Errorf("golden: %s: %w", path, err)
+	}
+	if s.Kind != "lm" {
+		return nil, fmt.Errorf("golden: %s: kind %q is not one that verify knows: lm", path, s.Kind)
+	}
+	if s.want, err = loader.OpenFile(filepath.Join(dir, "want.safetensors")); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close releases the reference values.
+func (s *Suite) Close() error { return s.want.Close() }
+
+// values returns the rows wanted, flat.
+func (s *Suite) values(w Want) ([]float32, error) {
+	t, ok := s.want.Tensor(w.Tensor)
+	if !ok {
+		return nil, fmt.Errorf("golden: want.safetensors has no tensor %q", w.Tensor)
+	}
+	v := make([]float32, t.Elements())
+	t.Floats(v, 0)
+	return v, nil
+}
+
+// last returns the number of rows of "last N", 0 for all.
+func (w Want) last() (int, error) {
+	n, ok := strings.CutPrefix(w.Rows, "last ")
+	if !ok {
+		if w.Rows == "all" || w.Rows == "" {
+			return 0, nil
+		}
+		return 0, fmt.Errorf("golden: %s: rows %q: expected all or last N", w.Tensor, w.Rows)
+	}
+	return strconv.Atoi(n)
+}

@@ -1,0 +1,105 @@
+// Package models builds sequence models from checkpoints: one file for each architecture, named
+// after its model_type, that holds a configuration, its validation and a constructor. A model is
+// a list of residual blocks; no architecture has a forward pass of its own.
+package models
+
+import (
+	"fmt"
+
+	"github.com/mminfer/mminfer/nn"
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// Checkpoint is what a model is built from.
+type Checkpoint interface {
+	nn.Source
+	Config() []byte // config.json, as standard JSON
+}
+
+// Options say how to build a model. The zero value packs on one thread in the checkpoint's own
+// precision.
+type Options struct {
+	Format   tensor.Format
+	Pool     *tensor.Pool
+	Progress func(done, total int64) // bytes of weights packed, and of all
+}
+
+// Model is an immutable model: it serves any number of sequences at once.
+type Model struct {
+	Type   string        // model_type
+	Format tensor.Format // as asked for
+	Vocab  int           // tokens
+	Width  int           // D
+	Params int64         // elements of the checkpoint's tensors that the model uses
+
+	embed  tensor.Tensor // [Vocab, D]
+	layers []Layer
+	norm   nn.Norm
+	head   *nn.Linear // [Vocab, D]
+
+	arena tensor.Arena
+	specs []nn.StateSpec // of every block with a state, in order
+}
+
+// Layer is what one numbered layer of a checkpoint adds to the residual stream.
+type Layer struct{ Blocks []nn.Block }
+
+// Layers returns the number of layers.
+func (m *Model) Layers() int { return len(m.layers) }
+
+// WeightBytes returns the memory that packed weights and the embedding take.
+func (m *Model) WeightBytes() int64 { return m.arena.Size() + int64(len(m.embed.Data)) }
+
+// StateFloats returns the float32 numbers of a sequence's state that do not grow with the text.
+func (m *Model) StateFloats() int {
+	n := 0
+	for _, s := range m.specs {
+		n += s.Floats
+	}
+	return n
+}
+
+// FloatsPerToken returns the float32 numbers that a sequence's state grows by with each token,
+// those of windowed attentions not counted.
+func (m *Model) FloatsPerToken() int {
+	n := 0
+	for _, s := range m.specs {
+		if s.KV.Window == 0 {
+			n += s.KV.FloatsPerToken()
+		}
+	}
+	return n
+}
+
+// Close frees the model's weights. Nothing may be computed with it any more.
+func (m *Model) Close() { m.arena.Free() }
+
+// New builds the model of a checkpoint. The error tells everything that is wrong with its
+// tensors.
+func New(ck Checkpoint, opts Options) (*Model, error) {
+	kind, err := modelType(ck.Config())
+	if err != nil {
+		return nil, err
+	}
+	build, ok := architectures[kind]
+	if !ok {
+		return nil, fmt.Errorf("models: config.json: model_type %q is not supported; supported are %s", kind, known())
+	}
+	p := nn.Bind(ck, opts.Format)
+	m, err := build(kind, ck.Config(), p)
+	if err != nil {
+		return nil, fmt.Errorf("models: %s: config.json: %w", kind, err)
+	}
+	if err := p.Err(); err != nil {
+		return nil, fmt.Errorf("models: %s: tensors: %w", kind, err)
+	}
+	m.Type, m.Format = kind, opts.Format
+	m.Params = p.Elements()
+	p.Load(&m.arena, opts.Pool, opts.Progress)
+	for _, l := range m.layers {
+		for _, b := range l.Blocks {
+			m.specs = append(m.specs, b.Mixer.StateSpec())
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,194 @@
+package nn
+
+import (
+	"math"
+
+	"github.com/mminfer/mminfer/kernels/attn"
+	"github.com/mminfer/mminfer/kernels/gemm"
+	"github.com/mminfer/mminfer/kernels/vec"
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// Attention is causal softmax attention with grouped keys: query head h reads key head
+// h·KVHeads/Heads. A window of w positions shows a query itself and w-1 before it.
+//
+// Source: Ainslie et al. 2023, arXiv:2305.13245 (grouped queries); the online softmax over blocks
+// is Milakov and Gimelshein 2018, arXiv:1805.02867.
+type Attention struct {
+	Heads, KVHeads, Dim int
+	Window              int     // 0 for none
+	Rope                *Rope   // nil for no positions
+	QKV                 *Linear // [(Heads+2·KVHeads)·Dim, D]: queries, keys, values
+	Out                 *Linear // [D, Heads·Dim]
+}
+
+// StateSpec asks for keys and values.
+func (a *Attention) StateSpec() StateSpec {
+	return StateSpec{KV: KVSpec{Heads: a.KVHeads, KeyDim: a.Dim, ValueDim: a.Dim, Window: a.Window}}
+}
+
+// Mix attends from every row of x to its sequence's past, [T, D].
+func (a *Attention) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
+	mark := ws.Mark()
+	h := a.QKV.Out(x, ws)
+	q := h.Columns(0, a.Heads*a.Dim)
+	k := h.Columns(q.Cols, q.Cols+a.KVHeads*a.Dim)
+	v := h.Columns(q.Cols+k.Cols, h.Cols)
+	for _, s := range spans {
+		if a.Rope != nil {
+			a.Rope.Apply(q.Slice(s.From, s.To), a.Dim, s.Pos, ws)
+			a.Rope.Apply(k.Slice(s.From, s.To), a.Dim, s.Pos, ws)
+		}
+		kv := s.State.KV
+		kv.slide(s.Pos)
+		for t := s.From; t < s.To; t++ {
+			kv.Append(k.Row(t), v.Row(t))
+		}
+	}
+	o := ws.Mat(x.Rows, q.Cols)
+	a.attend(o, q, spans, ws)
+	a.Out.Mul(y, o, ws)
+	ws.Release(mark)
+}
+
+// queries is the most query rows that share the reading of a page.
+const queries = 32
+
+// attend computes o from the rotated queries, [T, Heads·Dim], in parallel over spans, key heads
+// and groups of rows.
+func (a *Attention) attend(o, q tensor.Mat, spans []Span, ws *tensor.Workspace) {
+	task := tensor.Local[attending](ws)
+	task.a, task.o, task.q, task.parts = a, o, q, task.parts[:0]
+	for i, s := range spans {
+		for from := s.From; from < s.To; from += queries {
+			for h := range a.KVHeads {
+				task.parts = append(task.parts, attendPart{span: &spans[i], head: h, from: from, to: min(from+queries, s.To)})
+			}
+		}
+	}
+	task.scores = ws.Floats(len(task.parts) * queries * PageLen)
+	ws.Pool.Run(len(task.parts), task)
+	clear(task.parts)
+	*task = attending{parts: task.parts}
+}
+
+// attending is the task of attend.
+type attending struct {
+	a      *Attention
+	o, q   tensor.Mat
+	parts  []attendPart
+	scores []float32 // [parts, queries, PageLen]
+}
+
+// attendPart is some rows of a span, for the query heads that share a key head.
+type attendPart struct {
+	span     *Span
+	head     int
+	from, to int
+}
+
+// Do attends for one part. The rows of a product are the part's tokens for one query head, or,
+// for a single token, its query heads.
+func (t *attending) Do(i int) {
+	p, a := t.parts[i], t.a
+	group := a.Heads / a.KVHeads
+	r := queryRows{
+		kv: p.span.State.KV, head: p.head, dim: a.Dim, window: a.Window,
+		pos:    p.span.Pos + p.from - p.span.From,
+		scores: t.scores[i*queries*PageLen : (i+1)*queries*PageLen],
+	}
+	at := func(h int) ([]float32, []float32) {
+		return t.q.Data[p.from*t.q.Stride+h*a.Dim:], t.o.Data[p.from*t.o.Stride+h*a.Dim:]
+	}
+	if p.to-p.from == 1 && group <= queries {
+		r.n, r.qStride, r.oStride = group, a.Dim, a.Dim
+		r.q, r.o = at(p.head * group)
+		r.attend()
+		return
+	}
+	r.n, r.qStride, r.oStride, r.advance = p.to-p.from, t.q.Stride, t.o.Stride, 1
+	for h := p.head * group; h < (p.head+1)*group; h++ {
+		r.q, r.o = at(h)
+		r.attend()
+	}
+}
+
+// queryRows is a group of query rows that read one head of a cache.
+type queryRows struct {
+	kv               *KV
+	head, dim        int
+	window           int
+	pos, advance     int // row r stands at position pos + r·advance
+	n                int
+	q, o             []float32 // rows qStride and oStride apart
+	qStride, oStride int
+	scores           []float32 // [n, PageLen]
+}
+
+// attend walks the pages that any of the rows sees. A row meets the same pages in the same
+// order, with the same products, whatever rows it is grouped with.
+func (r *queryRows) attend() {
+	var state [queries]attn.Softmax
+	for i := range r.n {
+		state[i] = attn.NewSoftmax()
+		clear(r.o[i*r.oStride : i*r.oStride+r.dim])
+	}
+	last := r.pos + (r.n-1)*r.advance
+	first := 0
+	if r.window > 0 {
+		first = max(0, r.pos-r.window+1)
+	}
+	for number := first / PageLen; number <= last/PageLen; number++ {
+		r.page(number, &state)
+	}
+	for i := range r.n {
+		row := r.o[i*r.oStride : i*r.oStride+r.dim]
+		vec.Scale(row, 1/state[i].Sum, row)
+	}
+}
+
+// page folds one page into the rows' sums.
+func (r *queryRows) page(number int, state *[queries]attn.Softmax) {
+	keys, values := r.kv.head(number, r.head)
+	last := r.pos + (r.n-1)*r.advance
+	held := min(PageLen, last+1-number*PageLen)
+	gemm.F32(r.scores, r.q, keys, gemm.Dims{Tokens: r.n, Rows: held, K: r.dim, DstStride: PageLen, XStride: r.qStride}, false)
+	scale := float32(1 / math.Sqrt(float64(r.dim)))
+	whole := true // every row sees the whole page
+	for i := range r.n {
+		from, to := r.visible(i, number)
+		whole = whole && to == PageLen
+		if to <= from {
+			whole = false
+			continue
+		}
+		scores := r.scores[i*PageLen : i*PageLen+to]
+		for j := range from {
+			scores[j] = float32(math.Inf(-1))
+		}
+		corr := state[i].Step(scores, scale)
+		row := r.o[i*r.oStride : i*r.oStride+r.dim]
+		vec.Scale(row, corr, row)
+	}
+	d := gemm.Dims{Tokens: r.n, Rows: r.dim, K: PageLen, DstStride: r.oStride, XStride: PageLen, PanelK: PageLen}
+	if whole {
+		gemm.F32(r.o, r.scores, values, d, true)
+		return
+	}
+	for i := range r.n {
+		if from, to := r.visible(i, number); to > from {
+			d.Tokens, d.K = 1, to
+			gemm.F32(r.o[i*r.oStride:], r.scores[i*PageLen:], values, d, true)
+		}
+	}
+}
+
+// visible returns the positions of a page that row i sees, as a range within the page.
+func (r *queryRows) visible(i, number int) (from, to int) {
+	pos := r.pos + i*r.advance
+	to = min(PageLen, pos+1-number*PageLen)
+	if r.window > 0 {
+		from = max(0, pos-r.window+1-number*PageLen)
+	}
+	return from, to
+}

@@ -1,0 +1,16 @@
+package nn
+
+import "github.com/mminfer/mminfer/tensor"
+
+// Linear is y = x·Wᵀ, W [out, in]. It may stack several projections of one input.
+type Linear struct{ W *tensor.Weight }
+
+// Mul computes dst [T, out] from x [T, in].
+func (l *Linear) Mul(dst, x tensor.Mat, ws *tensor.Workspace) { tensor.MatMul(ws, dst, x, l.W) }
+
+// Out returns x·Wᵀ in a matrix of the workspace.
+func (l *Linear) Out(x tensor.Mat, ws *tensor.Workspace) tensor.Mat {
+	y := ws.Mat(x.Rows, l.W.Rows)
+	l.Mul(y, x, ws)
+	return y
+}

@@ -1,0 +1,53 @@
+package nn
+
+import "github.com/mminfer/mminfer/tensor"
+
+// Mixer is one residual branch of a model: an attention, a recurrence or an MLP. It is immutable
+// and serves any number of computations at once.
+type Mixer interface {
+	// StateSpec says what a sequence keeps for this mixer.
+	StateSpec() StateSpec
+	// Mix writes y = f(x), y and x [T, D], and advances every span's state by its rows. Feeding
+	// a sequence whole, in pieces or beside other sequences gives the same bits. y does not
+	// overlap x. Scratch comes from the workspace; in the steady state nothing is allocated.
+	Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace)
+}
+
+// StateSpec is the state of one sequence for one mixer. The zero value is no state.
+type StateSpec struct {
+	Floats int    // float32 numbers of fixed count; zeros at the start
+	KV     KVSpec // keys and values that grow with the text
+}
+
+// State is a sequence's state for one mixer, laid out by its [StateSpec].
+type State struct {
+	Floats []float32
+	KV     *KV // nil without keys and values
+}
+
+// Span is one sequence's rows in a batch, in which the tokens of several sequences lie end to
+// end.
+type Span struct {
+	From, To int   // rows [From, To)
+	Pos      int   // tokens absorbed before row From
+	State    State // one mixer's share
+}
+
+// Block is a residual branch: x += Mixer(Norm(x)).
+type Block struct {
+	Norm  Norm
+	Mixer Mixer
+}
+
+// Apply runs the block on x [T, D] in place.
+func (b *Block) Apply(x tensor.Mat, spans []Span, ws *tensor.Workspace) {
+	mark := ws.Mark()
+	y, u := ws.Mat(x.Rows, x.Cols), x
+	if b.Norm.Weight != nil {
+		u = ws.Mat(x.Rows, x.Cols)
+		b.Norm.Apply(u, x, ws)
+	}
+	b.Mixer.Mix(y, u, spans, ws)
+	add(x, y, ws)
+	ws.Release(mark)
+}

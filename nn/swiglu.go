@@ -1,0 +1,24 @@
+package nn
+
+import "github.com/mminfer/mminfer/tensor"
+
+// SwiGLU is the gated MLP y = Down(SiLU(gate x) · up x).
+//
+// Source: Shazeer 2020, arXiv:2002.05202, section 2.
+type SwiGLU struct {
+	GateUp *Linear // [2·I, D]: rows of the gate, then of up
+	Down   *Linear // [D, I]
+}
+
+// StateSpec says that an MLP keeps nothing.
+func (*SwiGLU) StateSpec() StateSpec { return StateSpec{} }
+
+// Mix computes y from x, [T, D].
+func (m *SwiGLU) Mix(y, x tensor.Mat, _ []Span, ws *tensor.Workspace) {
+	mark := ws.Mark()
+	h := m.GateUp.Out(x, ws)
+	gate, up := h.Columns(0, h.Cols/2), h.Columns(h.Cols/2, h.Cols)
+	siluMul(gate, gate, up, ws)
+	m.Down.Mul(y, gate, ws)
+	ws.Release(mark)
+}
