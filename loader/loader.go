@@ -1,0 +1,237 @@
+// Package loader opens model directories: safetensors files, whole or in shards behind an
+// index, and the small JSON files beside them.
+//
+// A checkpoint is treated as hostile. Every number of a header is checked before an
+// allocation or a view depends on it, memory grows with the bytes that are present and not
+// with what they claim, and parsing takes one pass. File names that a checkpoint gives are
+// base names, and [Open] resolves them through [os.Root], so nothing outside the directory is
+// read, not even through a symbolic link. Pickle files are recognised, to name them in the
+// error, and never read.
+//
+// Tensor data are views of the mapped file, little-endian on every machine and aligned to
+// nothing: a data section begins wherever its header ends.
+//
+// A mapped file must not be truncated while it is open: the system then answers an access
+// with a fault that no program can turn into an error. Replace model files by renaming.
+package loader
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/mminfer/mminfer/tensor"
+)
+
+const (
+	maxConfig   = 4 << 20  // bytes of config.json
+	maxSideFile = 64 << 20 // bytes of a file that File returns
+
+	defaultHeader = 32 << 20    // bytes of a safetensors header
+	maxHeader     = 100_000_000 // the limit of the reference implementation
+)
+
+// stems are the names of weight files, without extension, in order of preference.
+var stems = []string{"model", "diffusion_pytorch_model", "adapter_model"}
+
+// Checkpoint is an open model directory. Its methods may be called concurrently, except
+// Close.
+type Checkpoint struct {
+	dir      directory
+	root     *os.Root // nil if the directory came as an fs.FS
+	config   []byte
+	tensors  []tensor.Tensor
+	names    map[string]int // of tensors
+	metadata map[string]string
+	unmap    []func() error
+}
+
+// Option changes a limit of [Open], [OpenFS] or [OpenFile].
+type Option func(*options)
+
+type options struct{ header int }
+
+// HeaderLimit accepts safetensors headers of up to n bytes instead of 32 MiB; n beyond the
+// format's own limit of 100 MB means 100 MB.
+func HeaderLimit(n int) Option {
+	return func(o *options) { o.header = max(0, min(n, maxHeader)) }
+}
+
+// Open opens the model directory dir: its config.json, if there is one, and its weights. They
+// are the first of model.safetensors, model.safetensors.index.json with the shards it names,
+// and the same two under the names diffusion_pytorch_model and adapter_model; so a single
+// file wins over an index, as in transformers.
+//
+// Weights are memory-mapped where the system can. Symbolic links that leave dir are refused;
+// dir itself may be one.
+func Open(dir string, opts ...Option) (*Checkpoint, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("loader: %w; give the directory that holds the model's config.json", err)
+	}
+	return finish(&Checkpoint{dir: directory{root.FS(), dir}, root: root}, (*Checkpoint).load, opts)
+}
+
+// OpenFS is [Open] for the directory dir of fsys. Weights are read into memory, except that a
+// file that is an [*os.File] is mapped, and that a file with a method
+//
+//	Bytes() []byte
+//
+// gives its whole contents by it, without a copy; they must stay as they are while the
+// checkpoint is in use. Where symbolic links may lead is up to fsys.
+func OpenFS(fsys fs.FS, dir string, opts ...Option) (*Checkpoint, error) {
+	sub, err := fs.Sub(fsys, dir)
+	if err != nil {
+		return nil, fmt.Errorf("loader: %w", err)
+	}
+	return finish(&Checkpoint{dir: directory{sub, dir}}, (*Checkpoint).load, opts)
+}
+
+// OpenFile opens one safetensors file of any name as a checkpoint without a configuration.
+// The path may be a symbolic link; the directory of the file itself is the checkpoint's.
+func OpenFile(path string, opts ...Option) (*Checkpoint, error) {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, fmt.Errorf("loader: %w", err)
+	}
+	dir, name := filepath.Dir(path), filepath.Base(path)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("loader: %w", err)
+	}
+	one := func(c *Checkpoint, o options) error { return c.loadFile(name, o) }
+	return finish(&Checkpoint{dir: directory{root.FS(), dir}, root: root}, one, opts)
+}
+
+// finish loads c or closes it.
+func finish(c *Checkpoint, load func(*Checkpoint, options) error, opts []Option) (*Checkpoint, error) {
+	o := options{header: defaultHeader}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if err := load(c, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("loader: %w", err), c.Close())
+	}
+	return c, nil
+}
+
+// load reads the configuration and the weights.
+func (c *Checkpoint) load(o options) error {
+	config, err := c.dir.read("config.json", maxConfig)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	c.config = StandardJSON(config)
+	for _, stem := range stems {
+		err := c.loadFile(stem+".safetensors", o)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = c.loadIndex(stem+".safetensors.index.json", o)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return c.dir.noWeights()
+}
+
+// loadFile makes the safetensors file of the given name the checkpoint's weights.
+func (c *Checkpoint) loadFile(name string, o options) error {
+	f, err := readSafetensors(c.dir, name, o.header)
+	if err != nil {
+		return err
+	}
+	c.add(f)
+	return nil
+}
+
+// add adds the contents of a file to the checkpoint, which takes charge of the mapping.
+func (c *Checkpoint) add(f contents) {
+	if f.unmap != nil {
+		c.unmap = append(c.unmap, f.unmap)
+	}
+	if c.names == nil {
+		c.tensors, c.names, c.metadata = f.tensors, f.names, f.metadata
+		return
+	}
+	for _, t := range f.tensors {
+		c.names[t.Name] = len(c.tensors)
+		c.tensors = append(c.tensors, t)
+	}
+	for k, v := range f.metadata {
+		if c.metadata == nil {
+			c.metadata = make(map[string]string)
+		}
+		if _, ok := c.metadata[k]; !ok {
+			c.metadata[k] = v
+		}
+	}
+}
+
+// Config returns config.json with the bare words of Python's json replaced as
+// [StandardJSON] does; nil if the directory has none. The caller must not modify it.
+func (c *Checkpoint) Config() []byte { return c.config }
+
+// Tensor returns the tensor of the given name and whether there is one. Its data must not be
+// modified, or used after Close: they may be mapped memory, and the program would crash.
+func (c *Checkpoint) Tensor(name string) (tensor.Tensor, bool) {
+	i, ok := c.names[name]
+	if !ok {
+		return tensor.Tensor{}, false
+	}
+	return c.tensors[i], true
+}
+
+// Names returns the names of all tensors, sorted.
+func (c *Checkpoint) Names() []string {
+	return slices.Sorted(maps.Keys(c.names))
+}
+
+// Bytes returns the size of all tensors together, in bytes.
+func (c *Checkpoint) Bytes() int64 {
+	var n int64
+	for _, t := range c.tensors {
+		n += int64(len(t.Data))
+	}
+	return n
+}
+
+// Metadata returns the value of key in the __metadata__ of the weights and whether there is
+// one; of several shards the first that has the key answers.
+func (c *Checkpoint) Metadata(key string) (string, bool) {
+	v, ok := c.metadata[key]
+	return v, ok
+}
+
+// File returns the contents of another file of the directory, such as tokenizer.json, of at
+// most 64 MiB. The name must be a base name. The error wraps [fs.ErrNotExist] if there is no
+// such file.
+func (c *Checkpoint) File(name string) ([]byte, error) {
+	if !isBaseName(name) {
+		return nil, fmt.Errorf("loader: file name: found %s, expected a base name", quote(name))
+	}
+	data, err := c.dir.read(name, maxSideFile)
+	if err != nil {
+		return nil, fmt.Errorf("loader: %w", err)
+	}
+	return data, nil
+}
+
+// Close releases the mappings. Tensors, and views of their data, must not be used afterwards.
+func (c *Checkpoint) Close() error {
+	var errs []error
+	for _, unmap := range c.unmap {
+		errs = append(errs, unmap())
+	}
+	if c.root != nil {
+		errs = append(errs, c.root.Close())
+	}
+	c.unmap, c.root, c.tensors, c.names = nil, nil, nil, nil
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("loader: close: %w", err)
+	}
+	return nil
+}
