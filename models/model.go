@@ -22,6 +22,7 @@ type Options struct {
 	Format   tensor.Format
 	Pool     *tensor.Pool
 	Progress func(done, total int64) // bytes of weights packed, and of all
+	BindOnly bool                    // check and describe the checkpoint without packing: nothing can be computed
 }
 
 // Model is an immutable model: it serves any number of sequences at once.
@@ -37,8 +38,9 @@ type Model struct {
 	norm   nn.Norm
 	head   *nn.Linear // [Vocab, D]
 
-	arena tensor.Arena
-	specs []nn.StateSpec // of every block with a state, in order
+	fingerprint [32]byte
+	arena       tensor.Arena
+	specs       []nn.StateSpec // of every block with a state, in order
 }
 
 // Layer is what one numbered layer of a checkpoint adds to the residual stream.
@@ -71,6 +73,10 @@ func (m *Model) FloatsPerToken() int {
 	return n
 }
 
+// Fingerprint identifies what a state depends on: configuration, tensors, and a format that
+// changes weights.
+func (m *Model) Fingerprint() [32]byte { return m.fingerprint }
+
 // Close frees the model's weights. Nothing may be computed with it any more.
 func (m *Model) Close() { m.arena.Free() }
 
@@ -95,11 +101,14 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 	}
 	m.Type, m.Format = kind, opts.Format
 	m.Params = p.Elements()
-	p.Load(&m.arena, opts.Pool, opts.Progress)
 	for _, l := range m.layers {
 		for _, b := range l.Blocks {
 			m.specs = append(m.specs, b.Mixer.StateSpec())
 		}
+	}
+	if !opts.BindOnly {
+		m.fingerprint = fingerprint(ck, opts.Format, opts.Pool)
+		p.Load(&m.arena, opts.Pool, opts.Progress)
 	}
 	return m, nil
 }

@@ -1,0 +1,283 @@
+package mminfer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/mminfer/mminfer/loader"
+	"github.com/mminfer/mminfer/models"
+	"github.com/mminfer/mminfer/tensor"
+	"github.com/mminfer/mminfer/tokenizer"
+)
+
+// Engine is a loaded model. It is safe for concurrent use; each [Session] is not.
+type Engine struct {
+	model       *models.Model
+	checkpoint  *loader.Checkpoint
+	tokenizer   *tokenizer.Tokenizer // nil if the directory has none
+	generation  generationConfig
+	fingerprint [sha256.Size]byte
+	pool        *tensor.Pool
+
+	closing sync.RWMutex // held for reading while computing
+	closed  bool
+
+	workspaces struct {
+		sync.Mutex
+		idle []*workspace
+	}
+}
+
+// workspace is the scratch of one computation.
+type workspace struct {
+	ws    tensor.Workspace
+	batch models.Batch
+}
+
+// Open loads the model directory dir: config.json, safetensors weights, and, where present,
+// tokenizer.json and generation_config.json.
+func Open(dir string, opts ...Option) (*Engine, error) {
+	ck, err := loader.Open(dir)
+	return newEngine(ck, err, opts)
+}
+
+// OpenFS loads a model directory of a file system, such as an embed.FS or a zip archive.
+func OpenFS(fsys fs.FS, dir string, opts ...Option) (*Engine, error) {
+	ck, err := loader.OpenFS(fsys, dir)
+	return newEngine(ck, err, opts)
+}
+
+func newEngine(ck *loader.Checkpoint, err error, opts []Option) (*Engine, error) {
+	if err != nil {
+		return nil, err
+	}
+	o, start := newOptions(opts), time.Now()
+	e := &Engine{checkpoint: ck, pool: tensor.NewPool(o.threads)}
+	if err := e.load(o); err != nil {
+		e.pool.Close()
+		return nil, errors.Join(err, ck.Close())
+	}
+	o.logger.Info("model loaded", "type", e.model.Type, "parameters", e.model.Params, "format", e.model.Format.String(),
+		"bytes", e.model.WeightBytes(), "state_bytes", 4*e.model.StateFloats(), "seconds", time.Since(start).Seconds())
+	return e, nil
+}
+
+// load builds the model and reads the files beside it.
+func (e *Engine) load(o options) error {
+	raw, err := e.optional("tokenizer.json")
+	if err != nil {
+		return err
+	}
+	if raw != nil {
+		if e.tokenizer, err = tokenizer.Parse(raw); err != nil {
+			return err
+		}
+	}
+	generation, err := e.optional("generation_config.json")
+	if err != nil {
+		return err
+	}
+	if err := e.generation.read(generation, e.checkpoint.Config()); err != nil {
+		return err
+	}
+	e.model, err = models.New(e.checkpoint, models.Options{Format: o.format, Pool: e.pool, Progress: o.progress})
+	if err != nil {
+		return err
+	}
+	if e.tokenizer != nil && e.tokenizer.VocabSize() > e.model.Vocab {
+		size := e.tokenizer.VocabSize()
+		e.model.Close()
+		return fmt.Errorf("mminfer: tokenizer.json: ids up to %d, but the model has %d tokens", size-1, e.model.Vocab)
+	}
+	model := e.model.Fingerprint()
+	h := sha256.New()
+	h.Write(model[:])
+	h.Write(raw)
+	e.fingerprint = [sha256.Size]byte(h.Sum(nil))
+	return nil
+}
+
+// optional reads a side file, nil if there is none.
+func (e *Engine) optional(name string) ([]byte, error) {
+	b, err := e.checkpoint.File(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// Close frees the model. It waits for computations under way; what comes later fails with
+// [ErrClosed].
+func (e *Engine) Close() error {
+	e.closing.Lock()
+	defer e.closing.Unlock()
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	e.pool.Close()
+	e.model.Close()
+	return e.checkpoint.Close()
+}
+
+// Info describes a loaded model.
+type Info struct {
+	Type          string `json:"type"`   // model_type
+	Format        string `json:"format"` // of the weights in use
+	Layers        int    `json:"layers"`
+	Width         int    `json:"width"`
+	Vocab         int    `json:"vocab"`
+	Parameters    int64  `json:"parameters"`
+	WeightBytes   int64  `json:"weight_bytes"`    // in memory, packed
+	StateBytes    int64  `json:"state_bytes"`     // of a session, whatever the length of its text
+	BytesPerToken int64  `json:"bytes_per_token"` // that a session grows by, beside; 0 without full attention
+	Threads       int    `json:"threads"`
+}
+
+// Info returns the model's description.
+func (e *Engine) Info() Info {
+	m := e.model
+	return Info{
+		m.Type, m.Format.String(), m.Layers(), m.Width, m.Vocab, m.Params, m.WeightBytes(),
+		int64(4 * m.StateFloats()), int64(4 * m.FloatsPerToken()), e.pool.Threads(),
+	}
+}
+
+// Tokenize returns the ids of a text. With special, control tokens written in the text are
+// recognised and what the tokenizer puts around a text is added; without, text is only text.
+func (e *Engine) Tokenize(text string, special bool) ([]int32, error) {
+	if e.tokenizer == nil {
+		return nil, ErrNoTokenizer
+	}
+	opts := tokenizer.EncodeOptions{AddSpecial: special}
+	if special {
+		opts.Recognize = tokenizer.RecognizeAll
+	}
+	return e.tokenizer.Encode(nil, text, opts), nil
+}
+
+// Detokenize returns the text of ids, without special tokens.
+func (e *Engine) Detokenize(ids []int32) (string, error) {
+	if e.tokenizer == nil {
+		return "", ErrNoTokenizer
+	}
+	return e.tokenizer.Decode(ids, true)
+}
+
+// Embed returns the model's last hidden state, after the final norm, at the last token of a
+// text, [Width].
+func (e *Engine) Embed(ctx context.Context, text string) ([]float32, error) {
+	s := e.NewSession()
+	ids, err := e.Tokenize(text, true)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return nil, ErrNothingFed
+	}
+	s.history = ids
+	if err := s.absorb(ctx, len(ids)-1); err != nil {
+		return nil, err
+	}
+	var hidden []float32
+	err = e.forward(models.Seq{IDs: ids[len(ids)-1:], State: s.state, Want: models.WantLast}, true, func(b *models.Batch) {
+		hidden = append(hidden, b.Hidden.Row(0)...)
+	})
+	return hidden, err
+}
+
+// forward runs one sequence and shows its outputs to read.
+func (e *Engine) forward(seq models.Seq, hiddenOnly bool, read func(b *models.Batch)) error {
+	w, err := e.begin()
+	if err != nil {
+		return err
+	}
+	defer e.end(w)
+	w.batch.Seqs = append(w.batch.Seqs[:0], seq)
+	w.batch.HiddenOnly = hiddenOnly
+	if err := e.model.Forward(&w.batch, &w.ws); err != nil {
+		return err
+	}
+	read(&w.batch)
+	return nil
+}
+
+// begin enters a computation: the engine stays open until end.
+func (e *Engine) begin() (*workspace, error) {
+	e.closing.RLock()
+	if e.closed {
+		e.closing.RUnlock()
+		return nil, ErrClosed
+	}
+	e.workspaces.Lock()
+	defer e.workspaces.Unlock()
+	if n := len(e.workspaces.idle); n > 0 {
+		w := e.workspaces.idle[n-1]
+		e.workspaces.idle = e.workspaces.idle[:n-1]
+		return w, nil
+	}
+	return &workspace{ws: tensor.Workspace{Pool: e.pool}}, nil
+}
+
+// end leaves a computation.
+func (e *Engine) end(w *workspace) {
+	clear(w.batch.Seqs)
+	w.batch.HiddenOnly = false
+	e.workspaces.Lock()
+	e.workspaces.idle = append(e.workspaces.idle, w)
+	e.workspaces.Unlock()
+	e.closing.RUnlock()
+}
+
+// generationConfig is what the engine uses of generation_config.json and config.json.
+type generationConfig struct {
+	EOS         idList   `json:"eos_token_id"`
+	DoSample    bool     `json:"do_sample"`
+	Temperature *float64 `json:"temperature"`
+	TopK        *int     `json:"top_k"`
+	TopP        *float64 `json:"top_p"`
+	MinP        *float64 `json:"min_p"`
+	Repetition  *float64 `json:"repetition_penalty"`
+	MaxTokens   *int     `json:"max_new_tokens"`
+}
+
+// read takes the end-of-text ids from config.json where generation_config.json has none.
+func (g *generationConfig) read(generation, config []byte) error {
+	var c struct {
+		EOS idList `json:"eos_token_id"`
+	}
+	if err := json.Unmarshal(config, &c); err != nil {
+		return fmt.Errorf("mminfer: config.json: %w", err)
+	}
+	if generation != nil {
+		if err := json.Unmarshal(loader.StandardJSON(generation), g); err != nil {
+			return fmt.Errorf("mminfer: generation_config.json: %w", err)
+		}
+	}
+	if g.EOS == nil {
+		g.EOS = c.EOS
+	}
+	return nil
+}
+
+// idList is null, one id or a list of ids.
+type idList []int32
+
+// UnmarshalJSON reads any of the three.
+func (l *idList) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] != '[' && string(data) != "null" {
+		var id int32
+		if err := json.Unmarshal(data, &id); err != nil {
+			return err
+		}
+		*l = idList{id}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]int32)(l))
+}

@@ -1,0 +1,207 @@
+package mminfer
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/mminfer/mminfer/models"
+	"github.com/mminfer/mminfer/tokenizer"
+)
+
+// GenerateOptions say how to continue a text. The zero value is greedy, until the model ends the
+// text.
+type GenerateOptions struct {
+	MaxTokens int // 0: until the model ends the text or the context ends
+	Sampling  Sampling
+	Stop      []string // texts that end the generation; they are not part of the output
+	IgnoreEOS bool     // do not stop at an end-of-text token
+	LogProbs  bool     // fill Token.LogProb
+	TopLogs   int      // fill Token.Top with so many tokens
+}
+
+// StopReason says why a generation ended.
+type StopReason string
+
+// The reasons.
+const (
+	StopLength StopReason = "length" // MaxTokens were generated
+	StopEOS    StopReason = "eos"    // the model ended the text
+	StopText   StopReason = "stop"   // a stop string was met
+)
+
+// Token is one generated token.
+type Token struct {
+	ID   int32
+	Text string // the text that can be shown now: nothing while a character or a stop string may be incomplete
+
+	LogProb float64   // ln of the probability in the model's own distribution, before penalties and temperature
+	Top     []LogProb // the most probable tokens
+
+	Stop StopReason // of the last token
+}
+
+// Defaults returns the options that the checkpoint's generation_config.json asks for.
+func (e *Engine) Defaults() GenerateOptions {
+	g := &e.generation
+	var o GenerateOptions
+	if g.MaxTokens != nil {
+		o.MaxTokens = *g.MaxTokens
+	}
+	set(&o.Sampling.RepetitionPenalty, g.Repetition)
+	if g.DoSample {
+		o.Sampling.Temperature = 1
+		set(&o.Sampling.Temperature, g.Temperature)
+		set(&o.Sampling.TopK, g.TopK)
+		set(&o.Sampling.TopP, g.TopP)
+		set(&o.Sampling.MinP, g.MinP)
+	}
+	return o
+}
+
+// set assigns what p points to, if anything.
+func set[T any](dst *T, p *T) {
+	if p != nil {
+		*dst = *p
+	}
+}
+
+// Seed restarts the session's random generator. A new session has seed 0; a session that was
+// forked or restored continues its generator.
+func (s *Session) Seed(seed uint64) { s.sampler.rng.Seed(seed, 0x9e3779b97f4a7c15) }
+
+// Generate appends the prompt, which may be empty, and yields what the model continues it with,
+// token by token. Stopping the loop, or ctx ending, leaves the session at the last token yielded.
+// An error is yielded once, last.
+func (s *Session) Generate(ctx context.Context, prompt string, opts GenerateOptions) iter.Seq2[Token, error] {
+	return func(yield func(Token, error) bool) {
+		if prompt != "" {
+			ids, err := s.encode(prompt)
+			if err != nil {
+				yield(Token{}, err)
+				return
+			}
+			s.history = append(s.history, ids...)
+		}
+		for t, err := range s.Continue(ctx, opts) {
+			if !yield(t, err) {
+				return
+			}
+		}
+	}
+}
+
+// Continue yields what the model continues the timeline with. It works without a tokenizer; the
+// tokens then have no text.
+func (s *Session) Continue(ctx context.Context, opts GenerateOptions) iter.Seq2[Token, error] {
+	return func(yield func(Token, error) bool) {
+		g, err := newGeneration(s, opts)
+		if err != nil {
+			yield(Token{}, err)
+			return
+		}
+		for {
+			t, err := g.step(ctx)
+			if !yield(t, err) || err != nil || t.Stop != "" {
+				return
+			}
+		}
+	}
+}
+
+// generation is the continuation of one session.
+type generation struct {
+	s      *Session
+	opts   GenerateOptions
+	stream *tokenizer.Stream // nil without a tokenizer
+	stop   stopper
+	n      int // tokens generated
+}
+
+func newGeneration(s *Session, opts GenerateOptions) (*generation, error) {
+	if len(s.history) == 0 {
+		return nil, ErrNothingFed
+	}
+	if err := opts.Sampling.check(s.engine.model.Vocab); err != nil {
+		return nil, err
+	}
+	g := &generation{s: s, opts: opts}
+	if s.engine.tokenizer != nil {
+		g.stream = s.engine.tokenizer.Stream(true)
+	}
+	for _, stop := range opts.Stop {
+		if stop != "" {
+			g.stop.stops = append(g.stop.stops, stop)
+		}
+	}
+	return g, nil
+}
+
+// step absorbs what is pending and chooses the next token.
+func (g *generation) step(ctx context.Context) (t Token, err error) {
+	s := g.s
+	if err := s.absorb(ctx, len(s.history)-1); err != nil {
+		return t, err
+	}
+	if err := ctx.Err(); err != nil {
+		return t, err
+	}
+	seq := models.Seq{IDs: s.history[s.state.Pos():], State: s.state, Want: models.WantLast}
+	var chosen error
+	err = s.engine.forward(seq, false, func(b *models.Batch) { t, chosen = g.choose(b.Logits.Row(0)) })
+	if err != nil {
+		return t, err
+	}
+	return t, chosen
+}
+
+// choose picks a token from the logits, appends it to the timeline and makes its text.
+func (g *generation) choose(logits []float32) (t Token, err error) {
+	s := g.s
+	if t.ID, err = s.sampler.next(logits, s.history, &g.opts.Sampling); err != nil {
+		return t, err
+	}
+	if g.opts.LogProbs || g.opts.TopLogs > 0 {
+		g.logProbs(&t, logits)
+	}
+	s.history = append(s.history, t.ID)
+	g.n++
+	if g.stream != nil {
+		text, err := g.stream.Next(t.ID)
+		if err != nil {
+			return t, err
+		}
+		shown, stopped := g.stop.push(string(text))
+		t.Text = shown
+		if stopped {
+			t.Stop = StopText
+		}
+	}
+	switch {
+	case t.Stop != "":
+	case !g.opts.IgnoreEOS && slices.Contains(s.engine.generation.EOS, t.ID):
+		t.Stop = StopEOS
+	case g.opts.MaxTokens > 0 && g.n >= g.opts.MaxTokens:
+		t.Stop = StopLength
+	}
+	if (t.Stop == StopEOS || t.Stop == StopLength) && g.stream != nil {
+		rest, stopped := g.stop.push(string(g.stream.Flush()))
+		if t.Text += rest; !stopped {
+			t.Text += g.stop.flush()
+		}
+	}
+	return t, nil
+}
+
+// logProbs fills the probabilities of a token.
+func (g *generation) logProbs(t *Token, logits []float32) {
+	total := logSumExp(logits)
+	t.LogProb = float64(logits[t.ID]) - total
+	t.Top = topLogProbs(logits, g.opts.TopLogs, total)
+	if g.stream == nil {
+		return
+	}
+	for i := range t.Top {
+		t.Top[i].Text, _ = g.s.engine.tokenizer.TokenBytes(t.Top[i].ID)
+	}
+}

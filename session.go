@@ -1,0 +1,124 @@
+package mminfer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mminfer/mminfer/models"
+	"github.com/mminfer/mminfer/tokenizer"
+)
+
+// Session is one timeline of tokens. It is not safe for concurrent use; forks are sessions of
+// their own.
+type Session struct {
+	engine  *Engine
+	state   *models.State
+	history []int32 // every token of the timeline; those from state.Pos() on are not absorbed yet
+	sampler sampler
+}
+
+// prefillChunk is the number of tokens absorbed at a time: the context is looked at in between,
+// and scratch memory stays bounded.
+const prefillChunk = 512
+
+// NewSession returns an empty timeline.
+func (e *Engine) NewSession() *Session {
+	return &Session{engine: e, state: e.model.NewState()}
+}
+
+// Len returns the number of tokens of the timeline.
+func (s *Session) Len() int { return len(s.history) }
+
+// Tokens returns the timeline's tokens. The slice must not be modified.
+func (s *Session) Tokens() []int32 { return s.history }
+
+// Bytes returns the memory of the session's state.
+func (s *Session) Bytes() int64 { return s.state.Bytes() }
+
+// Feed appends ids to the timeline and absorbs all but the last of them, which is absorbed
+// together with what follows. When ctx ends it stops between two pieces of the prompt; the rest
+// is absorbed by the next call.
+func (s *Session) Feed(ctx context.Context, ids []int32) error {
+	if err := s.engine.checkIDs(ids); err != nil {
+		return err
+	}
+	s.history = append(s.history, ids...)
+	return s.absorb(ctx, len(s.history)-1)
+}
+
+// FeedText appends a text: see [Session.Feed] and [Engine.Tokenize]. What the tokenizer puts
+// around a text is added only at the start of the timeline.
+func (s *Session) FeedText(ctx context.Context, text string) error {
+	ids, err := s.encode(text)
+	if err != nil {
+		return err
+	}
+	return s.Feed(ctx, ids)
+}
+
+// encode tokenises a text for the timeline, control tokens included.
+func (s *Session) encode(text string) ([]int32, error) {
+	if s.engine.tokenizer == nil {
+		return nil, ErrNoTokenizer
+	}
+	opts := tokenizer.EncodeOptions{AddSpecial: len(s.history) == 0, Recognize: tokenizer.RecognizeAll}
+	return s.engine.tokenizer.Encode(nil, text, opts), nil
+}
+
+// checkIDs refuses ids outside the vocabulary.
+func (e *Engine) checkIDs(ids []int32) error {
+	for i, id := range ids {
+		if id < 0 || int(id) >= e.model.Vocab {
+			return fmt.Errorf("mminfer: token %d is %d, expected 0 to %d", i, id, e.model.Vocab-1)
+		}
+	}
+	return nil
+}
+
+// absorb brings the state to position to, in pieces.
+func (s *Session) absorb(ctx context.Context, to int) error {
+	for s.state.Pos() < to {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		end := min(s.state.Pos()+prefillChunk, to)
+		seq := models.Seq{IDs: s.history[s.state.Pos():end], State: s.state}
+		if err := s.engine.forward(seq, true, func(*models.Batch) {}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Fork returns an independent copy of the timeline, its generator of random numbers included.
+func (s *Session) Fork() *Session {
+	f := *s
+	f.state = s.state.Clone()
+	f.history = append([]int32(nil), s.history...)
+	f.sampler = s.sampler.clone()
+	return &f
+}
+
+// Mark is a point of a timeline to rewind to.
+type Mark struct {
+	state   *models.State
+	history int
+	sampler sampler
+}
+
+// Mark remembers the present point. It holds a copy of the state.
+func (s *Session) Mark() *Mark {
+	return &Mark{s.state.Clone(), len(s.history), s.sampler.clone()}
+}
+
+// Rewind returns to a mark of this timeline, which stays usable. Tokens from there on are
+// forgotten. The error tells a mark that lies ahead of the timeline.
+func (s *Session) Rewind(m *Mark) error {
+	if m.history > len(s.history) {
+		return fmt.Errorf("mminfer: the mark is at token %d, the timeline ends at %d", m.history, len(s.history))
+	}
+	s.state.CopyFrom(m.state)
+	s.history = s.history[:m.history]
+	s.sampler = m.sampler.clone()
+	return nil
+}
