@@ -44,7 +44,9 @@ type Model struct {
 }
 
 // Layer is what one numbered layer of a checkpoint adds to the residual stream.
-type Layer struct{ Blocks []nn.Block }
+type Layer struct {
+	Blocks []nn.Block // in order
+}
 
 // Layers returns the number of layers.
 func (m *Model) Layers() int { return len(m.layers) }
@@ -73,6 +75,19 @@ func (m *Model) FloatsPerToken() int {
 	return n
 }
 
+// BytesPerStep returns the bytes that one token of one sequence reads and writes: active weights in
+// their format, head included, a row of the embedding, and the recurrent state, read and written.
+// Keys and values are not counted.
+func (m *Model) BytesPerStep() int64 {
+	n := m.head.W.Bytes() + int64(len(m.embed.Data)/m.Vocab)
+	for _, l := range m.layers {
+		for _, b := range l.Blocks {
+			n += b.Mixer.StepBytes()
+		}
+	}
+	return n
+}
+
 // Fingerprint identifies what a state depends on: configuration, tensors, and a format that
 // changes weights.
 func (m *Model) Fingerprint() [32]byte { return m.fingerprint }
@@ -83,13 +98,9 @@ func (m *Model) Close() { m.arena.Free() }
 // New builds the model of a checkpoint. The error tells everything that is wrong with its
 // tensors.
 func New(ck Checkpoint, opts Options) (*Model, error) {
-	kind, err := modelType(ck.Config())
+	kind, build, err := architecture(ck.Config())
 	if err != nil {
 		return nil, err
-	}
-	build, ok := architectures[kind]
-	if !ok {
-		return nil, fmt.Errorf("models: config.json: model_type %q is not supported; supported are %s", kind, known())
 	}
 	p := nn.Bind(ck, opts.Format)
 	m, err := build(kind, ck.Config(), p)
@@ -111,4 +122,18 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 		p.Load(&m.arena, opts.Pool, opts.Progress)
 	}
 	return m, nil
+}
+
+// Tensors returns the names and shapes, in order, of the tensors that a checkpoint of the given
+// configuration must hold, without the optional ones.
+func Tensors(config []byte) ([]tensor.Tensor, error) {
+	kind, build, err := architecture(config)
+	if err != nil {
+		return nil, err
+	}
+	p := nn.Record()
+	if _, err := build(kind, config, p); err != nil {
+		return nil, fmt.Errorf("models: %s: config.json: %w", kind, err)
+	}
+	return p.Recorded(), nil
 }

@@ -11,9 +11,12 @@ import (
 	"github.com/mminfer/mminfer/nn"
 )
 
-// architectures maps a model_type to its constructor. The error of a constructor is about the
-// configuration; what is wrong with tensors is recorded in the window.
-var architectures = map[string]func(kind string, config []byte, p nn.Params) (*Model, error){
+// constructor builds the model of a configuration. Its error is about the configuration; what is
+// wrong with tensors is recorded in the window.
+type constructor func(kind string, config []byte, p nn.Params) (*Model, error)
+
+// architectures maps a model_type to its constructor.
+var architectures = map[string]constructor{
 	"mom":                newMoM,
 	"mom_gated_deltanet": newMoM,
 }
@@ -23,19 +26,20 @@ func Types() []string { return slices.Sorted(maps.Keys(architectures)) }
 
 func known() string { return strings.Join(Types(), ", ") }
 
-// modelType reads the type that a configuration names.
-func modelType(config []byte) (string, error) {
+// architecture returns the model type that a configuration names and its constructor.
+func architecture(config []byte) (string, constructor, error) {
 	if config == nil {
-		return "", errors.New("models: config.json is missing: it names the architecture")
+		return "", nil, errors.New("models: config.json is missing: it names the architecture")
 	}
 	var c struct {
 		ModelType string `json:"model_type"`
 	}
 	if err := json.Unmarshal(config, &c); err != nil {
-		return "", fmt.Errorf("models: config.json: %w", err)
+		return "", nil, fmt.Errorf("models: config.json: %w", err)
 	}
-	if c.ModelType == "" {
-		return "", errors.New("models: config.json: model_type is missing; supported are " + known())
+	build, ok := architectures[c.ModelType]
+	if !ok {
+		return "", nil, fmt.Errorf("models: config.json: model_type %q is not supported; supported are %s", c.ModelType, known())
 	}
-	return c.ModelType, nil
+	return c.ModelType, build, nil
 }

@@ -27,6 +27,9 @@ func (a *Attention) StateSpec() StateSpec {
 	return StateSpec{KV: KVSpec{Heads: a.KVHeads, KeyDim: a.Dim, ValueDim: a.Dim, Window: a.Window}}
 }
 
+// StepBytes counts the projections.
+func (a *Attention) StepBytes() int64 { return a.QKV.W.Bytes() + a.Out.W.Bytes() }
+
 // Mix attends from every row of x to its sequence's past, [T, D].
 func (a *Attention) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
 	mark := ws.Mark()
@@ -39,14 +42,15 @@ func (a *Attention) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
 			a.Rope.Apply(q.Slice(s.From, s.To), a.Dim, s.Pos, ws)
 			a.Rope.Apply(k.Slice(s.From, s.To), a.Dim, s.Pos, ws)
 		}
-		kv := s.State.KV
-		kv.slide(s.Pos)
 		for t := s.From; t < s.To; t++ {
-			kv.Append(k.Row(t), v.Row(t))
+			s.State.KV.Append(k.Row(t), v.Row(t))
 		}
 	}
 	o := ws.Mat(x.Rows, q.Cols)
 	a.attend(o, q, spans, ws)
+	for _, s := range spans {
+		s.State.KV.slide()
+	}
 	a.Out.Mul(y, o, ws)
 	ws.Release(mark)
 }

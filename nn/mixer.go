@@ -11,6 +11,9 @@ type Mixer interface {
 	// a sequence whole, in pieces or beside other sequences gives the same bits. y does not
 	// overlap x. Scratch comes from the workspace; in the steady state nothing is allocated.
 	Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace)
+	// StepBytes is what one token of one sequence reads of the weights, and reads and writes of
+	// the fixed state.
+	StepBytes() int64
 }
 
 // StateSpec is the state of one sequence for one mixer. The zero value is no state.

@@ -45,6 +45,19 @@ func (m *MoM) StateSpec() StateSpec {
 	return StateSpec{Floats: m.streams() * m.Heads * m.headFloats()}
 }
 
+// StepBytes counts the projections and states of the memories that a token visits.
+func (m *MoM) StepBytes() int64 {
+	n := m.Common.W.Bytes() + m.Small.W.Bytes() + m.Out.W.Bytes()
+	visits := m.TopK
+	if !m.OneKV {
+		n += int64(m.TopK) * m.KV[0].W.Bytes()
+	}
+	if m.Shared {
+		visits++
+	}
+	return n + int64(visits*m.Heads*m.KeyDim*m.ValueDim)*2*4
+}
+
 // streams is the number of memories, the shared one included.
 func (m *MoM) streams() int {
 	if m.Shared {
@@ -111,7 +124,9 @@ type remembering struct {
 	streams []stream
 	parts   []recurPart
 	outs    tensor.Mat // outputs, stream by stream, [rows, H·V]
-	scratch []float32
+
+	scratch    []float32 // [parts, partFloats]
+	partFloats int       // of one part: convolved queries, keys and values
 
 	products []tensor.Product
 }

@@ -11,7 +11,7 @@ import (
 
 // Source is where weights come from: a checkpoint, or a map in tests.
 type Source interface {
-	Tensor(name string) (tensor.Tensor, bool)
+	Tensor(name string) (tensor.Tensor, bool) // false if there is none of that name
 	Names() []string
 }
 
@@ -29,7 +29,11 @@ type binding struct {
 	format tensor.Format
 	used   map[string]bool
 	errs   []error
+	failed int // errors, those counted but not kept included
 	jobs   []job
+
+	recording bool
+	recorded  []tensor.Tensor
 }
 
 // job is one weight to pack.
@@ -43,6 +47,22 @@ type job struct {
 func Bind(src Source, format tensor.Format) Params {
 	return Params{"", &binding{src: src, format: format, used: map[string]bool{}}}
 }
+
+// Record returns a window without a source, in which every tensor exists that a constructor takes
+// and none that it asks about: what it took is then what a checkpoint has to hold.
+func Record() Params {
+	return Params{"", &binding{src: nothing{}, used: map[string]bool{}, recording: true}}
+}
+
+// nothing is a source without tensors.
+type nothing struct{}
+
+func (nothing) Tensor(string) (tensor.Tensor, bool) { return tensor.Tensor{}, false }
+
+func (nothing) Names() []string { return nil }
+
+// Recorded returns names and shapes of the tensors taken from a window of [Record].
+func (p Params) Recorded() []tensor.Tensor { return p.b.recorded }
 
 // Sub returns the window of the names that begin with name and a dot.
 func (p Params) Sub(name string) Params { return Params{p.prefix + name + ".", p.b} }
@@ -64,20 +84,39 @@ func (p Params) Rows(name string) int {
 
 // Fail records an error in the checkpoint, in the name of the window.
 func (p Params) Fail(format string, args ...any) {
-	p.b.errs = append(p.b.errs, fmt.Errorf("%s: %s", strings.TrimSuffix(p.prefix, "."), fmt.Sprintf(format, args...)))
+	p.b.fail("%s: %s", strings.TrimSuffix(p.prefix, "."), fmt.Sprintf(format, args...))
 }
+
+// most is how many errors, and how many unused tensors, Err names.
+const most = 100
+
+func (b *binding) fail(format string, args ...any) {
+	if b.failed++; b.failed <= most {
+		b.errs = append(b.errs, fmt.Errorf(format, args...))
+	}
+}
+
+// TooMany reports whether more is wrong than Err names. A constructor whose loop is as long as a
+// configuration claims should then stop.
+func (p Params) TooMany() bool { return p.b.failed > most }
 
 // Tensor takes the tensor of the given name, which must have the given shape. Where it does not,
 // the error is recorded and a tensor of that shape without data returned.
 func (p Params) Tensor(name string, shape ...int) tensor.Tensor {
 	full := p.prefix + name
 	t, ok := p.b.src.Tensor(full)
-	p.b.used[full] = true
+	if ok {
+		p.b.used[full] = true
+	}
 	switch {
+	case p.b.recording:
+		p.b.recorded = append(p.b.recorded, tensor.Tensor{Name: full, Type: tensor.F32, Shape: shape})
 	case !ok:
-		p.b.errs = append(p.b.errs, fmt.Errorf("%s: missing, want %v", full, shape))
+		p.b.fail("%s: missing, want %v", full, shape)
 	case !slices.Equal(t.Shape, shape):
-		p.b.errs = append(p.b.errs, fmt.Errorf("%s: shape %v, want %v", full, t.Shape, shape))
+		p.b.fail("%s: shape %v, want %v", full, t.Shape, shape)
+	case !t.Type.Float():
+		p.b.fail("%s: type %v, want floating-point numbers; quantised checkpoints of other programs are not supported", full, t.Type)
 	default:
 		return t
 	}
@@ -111,6 +150,13 @@ func (p Params) Linear(parts ...tensor.Tensor) *Linear { return p.linear(p.b.for
 func (p Params) Exact(parts ...tensor.Tensor) *Linear { return p.linear(tensor.FormatAuto, parts) }
 
 func (p Params) linear(format tensor.Format, parts []tensor.Tensor) *Linear {
+	if format == tensor.FormatAuto {
+		for _, t := range parts {
+			if format.For(t.Type) != format.For(parts[0].Type) {
+				return p.linear(tensor.FormatF32, parts) // holds every value of any type
+			}
+		}
+	}
 	l := new(Linear)
 	p.b.jobs = append(p.b.jobs, job{l, format, parts})
 	return l
@@ -119,19 +165,20 @@ func (p Params) linear(format tensor.Format, parts []tensor.Tensor) *Linear {
 // Err returns everything that was wrong, the tensors that nobody took included.
 func (p Params) Err() error {
 	errs := slices.Clone(p.b.errs)
-	var unused []string
+	if p.TooMany() {
+		return errors.Join(append(errs, fmt.Errorf("and %d more", p.b.failed-most))...)
+	}
+	unused := 0
 	for _, n := range p.b.src.Names() {
-		if !p.b.used[n] {
-			unused = append(unused, n)
+		if p.b.used[n] {
+			continue
+		}
+		if unused++; unused <= most {
+			errs = append(errs, fmt.Errorf("%s: not part of this architecture", n))
 		}
 	}
-	const most = 20
-	for i, n := range unused {
-		if i == most {
-			errs = append(errs, fmt.Errorf("and %d more unused tensors", len(unused)-most))
-			break
-		}
-		errs = append(errs, fmt.Errorf("%s: not part of this architecture", n))
+	if unused > most {
+		errs = append(errs, fmt.Errorf("and %d more unused tensors", unused-most))
 	}
 	return errors.Join(errs...)
 }

@@ -22,3 +22,6 @@ func (m *SwiGLU) Mix(y, x tensor.Mat, _ []Span, ws *tensor.Workspace) {
 	m.Down.Mul(y, gate, ws)
 	ws.Release(mark)
 }
+
+// StepBytes counts both projections.
+func (m *SwiGLU) StepBytes() int64 { return m.GateUp.W.Bytes() + m.Down.W.Bytes() }

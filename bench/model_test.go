@@ -1,0 +1,180 @@
+// Package bench measures whole models: prefill, decode at depth, several sessions at once.
+//
+// The checkpoints have real shapes and random weights. They are written once, by the benchmark,
+// to the directory that the environment variable MMINFER_BENCH names, or to a temporary one:
+//
+//	go test ./bench -bench Model/arch=mom-340m -benchtime 1x
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/mminfer/mminfer/internal/synth"
+	"github.com/mminfer/mminfer/kernels/peak"
+	"github.com/mminfer/mminfer/loader"
+	"github.com/mminfer/mminfer/models"
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// BenchmarkModel reports, for each shape and format, tok/s of prefill and of decode at depth, and
+// for decode the share of the memory bandwidth that one thread per core reads in the same run.
+func BenchmarkModel(b *testing.B) {
+	for _, arch := range synth.Presets() {
+		b.Run("arch="+arch, func(b *testing.B) {
+			dir := checkpoint(b, arch)
+			for _, format := range []tensor.Format{tensor.FormatBF16, tensor.FormatQ8} {
+				b.Run("quant="+format.String(), func(b *testing.B) { benchModel(b, dir, format) })
+			}
+		})
+	}
+}
+
+// checkpoint returns the directory of a synthetic model.
+func checkpoint(b *testing.B, arch string) string {
+	root := os.Getenv("MMINFER_BENCH")
+	if root == "" {
+		root = b.TempDir()
+	}
+	dir := filepath.Join(root, arch)
+	if _, err := os.Stat(filepath.Join(dir, "config.json")); err != nil {
+		if err := synth.Write(dir, arch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// bench is a loaded model with its pool.
+type bench struct {
+	m  *models.Model
+	ws *tensor.Workspace
+	r  *rand.Rand
+}
+
+func benchModel(b *testing.B, dir string, format tensor.Format) {
+	pool := tensor.NewPool(runtime.GOMAXPROCS(0))
+	defer pool.Close()
+	ck, err := loader.Open(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ck.Close()
+	m, err := models.New(ck, models.Options{Format: format, Pool: pool})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	x := &bench{m, &tensor.Workspace{Pool: pool}, rand.New(rand.NewPCG(1, 1))}
+	b.Run("test=pp512", func(b *testing.B) { x.prefill(b, 512) })
+	for _, depth := range []int{0, 1024, 4096} {
+		b.Run(fmt.Sprintf("test=tg@%d", depth), func(b *testing.B) { x.decode(b, 1, depth) })
+	}
+	b.Run("test=tg/sessions=8", func(b *testing.B) { x.decode(b, 8, 0) })
+	b.Run("test=restore", func(b *testing.B) { x.restore(b) })
+}
+
+// tokens returns n random ids.
+func (x *bench) tokens(n int) []int32 {
+	ids := make([]int32, n)
+	for i := range ids {
+		ids[i] = int32(x.r.IntN(x.m.Vocab))
+	}
+	return ids
+}
+
+// feed absorbs ids in pieces of 512 and wants the last logits.
+func (x *bench) feed(b *testing.B, batch *models.Batch, ids []int32) {
+	for len(ids) > 0 {
+		n := min(512, len(ids))
+		batch.Seqs[0].IDs, ids = ids[:n], ids[n:]
+		if err := x.m.Forward(batch, x.ws); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func (x *bench) prefill(b *testing.B, n int) {
+	ids := x.tokens(n)
+	for b.Loop() {
+		x.feed(b, &models.Batch{Seqs: []models.Seq{{State: x.m.NewState(), Want: models.WantLast}}}, ids)
+	}
+	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "tok/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+// decode measures single-token steps of several sessions at once, after depth tokens.
+func (x *bench) decode(b *testing.B, sessions, depth int) {
+	batch := &models.Batch{}
+	for range sessions {
+		batch.Seqs = append(batch.Seqs, models.Seq{State: x.m.NewState(), Want: models.WantLast})
+	}
+	if depth > 0 {
+		x.feed(b, batch, x.tokens(depth))
+	}
+	step := func() {
+		for s := range batch.Seqs {
+			batch.Seqs[s].IDs = x.tokens(1)
+		}
+		if err := x.m.Forward(batch, x.ws); err != nil {
+			b.Fatal(err)
+		}
+	}
+	step()
+	b.ResetTimer()
+	for b.Loop() {
+		step()
+	}
+	rate := float64(sessions*b.N) / b.Elapsed().Seconds()
+	b.ReportMetric(rate, "tok/s")
+	b.ReportMetric(0, "ns/op")
+	if sessions == 1 {
+		b.ReportMetric(100*rate*float64(x.m.BytesPerStep())/bandwidth(x.ws.Pool), "%bandwidth")
+	}
+}
+
+// restore measures a stored session's way back to a state that computes.
+func (x *bench) restore(b *testing.B) {
+	s := x.m.NewState()
+	x.feed(b, &models.Batch{Seqs: []models.Seq{{State: s}}}, x.tokens(64))
+	data, err := s.MarshalBinary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if err := s.UnmarshalBinary(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// reading is the task of reading a buffer on every thread.
+type reading struct{ parts [][]byte }
+
+func (r *reading) Do(i int) { peak.Read(r.parts[i]) }
+
+// bandwidth returns the best bytes per second of a few passes over a buffer larger than the caches.
+func bandwidth(pool *tensor.Pool) float64 {
+	buf := make([]byte, 256<<20)
+	for i := 0; i < len(buf); i += 4096 {
+		buf[i] = 1
+	}
+	r := &reading{}
+	const part = 4 << 20
+	for at := 0; at < len(buf); at += part {
+		r.parts = append(r.parts, buf[at:at+part])
+	}
+	best := 0.0
+	for range 8 {
+		start := time.Now()
+		pool.Run(len(r.parts), r)
+		best = max(best, float64(len(buf))/time.Since(start).Seconds())
+	}
+	return best
+}

@@ -1,0 +1,96 @@
+// Package synth writes checkpoints of real shapes with random weights, for measuring speed.
+package synth
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mminfer/mminfer/loader"
+	"github.com/mminfer/mminfer/models"
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// presets are configurations of released or typical models.
+var presets = map[string]string{
+	// linear-moe-hub/MoM-Gated-Deltanet-340M and -1.3B, as the paper's repository configures them.
+	"mom-340m": `{"model_type": "mom_gated_deltanet", "hidden_size": 1024, "num_hidden_layers": 24, "num_heads": 4,
+ "head_dim": 256, "expand_v": 1, "hidden_ratio": 3, "norm_eps": 1e-6, "vocab_size": 32000, "num_memories": 4, "topk": 2,
+ "capacity": 1.0, "shared_mem": true, "single_kv_proj": false, "tie_word_embeddings": true}`,
+	"mom-1.3b": `{"model_type": "mom_gated_deltanet", "hidden_size": 2048, "num_hidden_layers": 24, "num_heads": 4,
+ "head_dim": 256, "expand_v": 1, "hidden_ratio": 4, "norm_eps": 1e-6, "vocab_size": 32000, "num_memories": 4, "topk": 2,
+ "capacity": 1.0, "shared_mem": true, "single_kv_proj": false, "tie_word_embeddings": true}`,
+}
+
+// Presets returns the names of the built-in configurations, sorted.
+func Presets() []string { return slices.Sorted(maps.Keys(presets)) }
+
+// Write makes dir a model directory of the given preset in BF16. Names and shapes are those that
+// the architecture binds; the values depend on names alone.
+func Write(dir, preset string) (err error) {
+	config, ok := presets[preset]
+	if !ok {
+		return fmt.Errorf("synth: unknown preset %q: want one of %s", preset, strings.Join(Presets(), ", "))
+	}
+	tensors, err := models.Tensors([]byte(config))
+	if err != nil {
+		return err
+	}
+	for i := range tensors {
+		tensors[i].Type = tensor.BF16
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(filepath.Join(dir, "model.safetensors"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err := loader.WriteFunc(w, tensors, nil, writeRandom); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o644)
+}
+
+// writeRandom writes a tensor's values: norms around 1, other vectors around 0, matrices scaled
+// so that activations keep their size.
+func writeRandom(w io.Writer, t tensor.Tensor) error {
+	mean, spread := 0.0, 0.5
+	switch {
+	case len(t.Shape) > 1:
+		spread = 1.7 / math.Sqrt(float64(t.Elements()/t.Shape[0]))
+	case strings.Contains(t.Name, "norm"):
+		mean, spread = 1, 0.1
+	}
+	seed := uint64(14695981039346656037)
+	for _, c := range []byte(t.Name) {
+		seed = (seed ^ uint64(c)) * 1099511628211
+	}
+	r := rand.New(rand.NewPCG(seed, 1))
+	buf := make([]byte, 0, 1<<16)
+	for n := t.Elements(); n > 0; {
+		buf = buf[:0]
+		for ; n > 0 && len(buf) < cap(buf); n-- {
+			v := float32(mean + spread*(2*r.Float64()-1))
+			buf = binary.LittleEndian.AppendUint16(buf, uint16(math.Float32bits(v)>>16))
+		}
+		if _, err := w.Write(buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
