@@ -88,6 +88,17 @@ func (m *Model) BytesPerStep() int64 {
 	return n
 }
 
+// MulAddsPerStep returns the multiply-adds of one token's projections in the layers, and those of
+// the head, which only wanted rows pay.
+func (m *Model) MulAddsPerStep() (layers, head int64) {
+	for _, l := range m.layers {
+		for _, b := range l.Blocks {
+			layers += b.Mixer.StepMulAdds()
+		}
+	}
+	return layers, int64(m.head.W.Rows) * int64(m.head.W.Cols)
+}
+
 // Fingerprint identifies what a state depends on: configuration, tensors, and a format that
 // changes weights.
 func (m *Model) Fingerprint() [32]byte { return m.fingerprint }

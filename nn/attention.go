@@ -30,6 +30,9 @@ func (a *Attention) StateSpec() StateSpec {
 // StepBytes counts the projections.
 func (a *Attention) StepBytes() int64 { return a.QKV.W.Bytes() + a.Out.W.Bytes() }
 
+// StepMulAdds counts the projections.
+func (a *Attention) StepMulAdds() int64 { return a.QKV.elements() + a.Out.elements() }
+
 // Mix attends from every row of x to its sequence's past, [T, D].
 func (a *Attention) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
 	mark := ws.Mark()

@@ -14,3 +14,6 @@ func (l *Linear) Out(x tensor.Mat, ws *tensor.Workspace) tensor.Mat {
 	l.Mul(y, x, ws)
 	return y
 }
+
+// elements is the number of weights: the multiply-adds of one row of x.
+func (l *Linear) elements() int64 { return int64(l.W.Rows) * int64(l.W.Cols) }

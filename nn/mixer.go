@@ -14,6 +14,8 @@ type Mixer interface {
 	// StepBytes is what one token of one sequence reads of the weights, and reads and writes of
 	// the fixed state.
 	StepBytes() int64
+	// StepMulAdds is the multiply-adds of one token's projections.
+	StepMulAdds() int64
 }
 
 // StateSpec is the state of one sequence for one mixer. The zero value is no state.

@@ -58,6 +58,15 @@ func (m *MoM) StepBytes() int64 {
 	return n + int64(visits*m.Heads*m.KeyDim*m.ValueDim)*2*4
 }
 
+// StepMulAdds counts the projections of the memories that a token visits.
+func (m *MoM) StepMulAdds() int64 {
+	n := m.Common.elements() + m.Small.elements() + m.Out.elements()
+	if !m.OneKV {
+		n += int64(m.TopK) * m.KV[0].elements()
+	}
+	return n
+}
+
 // streams is the number of memories, the shared one included.
 func (m *MoM) streams() int {
 	if m.Shared {

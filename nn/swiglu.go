@@ -25,3 +25,6 @@ func (m *SwiGLU) Mix(y, x tensor.Mat, _ []Span, ws *tensor.Workspace) {
 
 // StepBytes counts both projections.
 func (m *SwiGLU) StepBytes() int64 { return m.GateUp.W.Bytes() + m.Down.W.Bytes() }
+
+// StepMulAdds counts both projections.
+func (m *SwiGLU) StepMulAdds() int64 { return m.GateUp.elements() + m.Down.elements() }

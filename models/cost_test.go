@@ -1,0 +1,51 @@
+package models_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/mminfer/mminfer/loader"
+	"github.com/mminfer/mminfer/models"
+)
+
+// A token multiplies with every matrix of the layers, except that it visits only some memories.
+func TestMulAddsPerStep(t *testing.T) {
+	perMemory := regexp.MustCompile(`\.[kv]_proj\.(\d+)\.weight$`)
+	goldens(t, func(t *testing.T, dir string) {
+		ck, err := loader.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ck.Close()
+		c := struct {
+			TopK int `json:"topk"`
+		}{2}
+		if err := json.Unmarshal(ck.Config(), &c); err != nil {
+			t.Fatal(err)
+		}
+		var always, visited int64
+		memories := map[string]bool{}
+		for _, name := range ck.Names() {
+			w, _ := ck.Tensor(name)
+			memory := perMemory.FindStringSubmatch(name)
+			switch {
+			case !strings.Contains(name, ".layers.") || len(w.Shape) != 2:
+			case memory != nil:
+				memories[memory[1]] = true
+				visited += int64(w.Elements())
+			default:
+				always += int64(w.Elements())
+			}
+		}
+		if visited > 0 {
+			always += visited * int64(c.TopK) / int64(len(memories))
+		}
+		m := open(t, dir, models.Options{})
+		layers, head := m.MulAddsPerStep()
+		if layers != always || head != int64(m.Vocab*m.Width) {
+			t.Errorf("found %d and %d in the head, expected %d and %d", layers, head, always, m.Vocab*m.Width)
+		}
+	})
+}
