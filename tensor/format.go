@@ -67,3 +67,16 @@ func (f Format) For(t Type) Format {
 	}
 	return FormatF32
 }
+
+// Keeps reports whether weights of a checkpoint type have the same values in the format.
+func (f Format) Keeps(t Type) bool {
+	switch f {
+	case FormatAuto, FormatF32:
+		return true
+	case FormatBF16:
+		return t == BF16
+	case FormatF16:
+		return t == F16 || t == F8E4M3 || t == F8E5M2
+	}
+	return false
+}

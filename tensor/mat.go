@@ -19,10 +19,10 @@ func (m Mat) Row(i int) []float32 {
 
 // Slice returns the view of rows from to to-1.
 func (m Mat) Slice(from, to int) Mat {
-	end := from * m.Stride
-	if to > from {
-		end = (to-1)*m.Stride + m.Cols
+	if from == to { // a view of columns may end before the start of a next row
+		return Mat{0, m.Cols, m.Stride, nil}
 	}
+	end := (to-1)*m.Stride + m.Cols
 	return Mat{to - from, m.Cols, m.Stride, m.Data[from*m.Stride : end : end]}
 }
 

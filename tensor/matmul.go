@@ -123,11 +123,11 @@ func (m *matmul) Do(part int) {
 	dst := p.Dst.Data[from*gemm.Rows:]
 	switch p.W.Format {
 	case FormatF32:
-		gemm.F32(dst, p.X.Data, p.W.floats(from, to), d, false)
+		gemm.F32(dst, p.X.Data, elements[float32](p.W, from, to), d, false)
 	case FormatBF16:
-		gemm.BF16(dst, p.X.Data, p.W.halves(from, to), d, false)
+		gemm.BF16(dst, p.X.Data, elements[uint16](p.W, from, to), d, false)
 	case FormatF16:
-		gemm.F16(dst, p.X.Data, p.W.halves(from, to), d, false)
+		gemm.F16(dst, p.X.Data, elements[uint16](p.W, from, to), d, false)
 	case FormatQ8:
 		size := quant.Q8Size(p.W.Cols)
 		gemm.Q8(dst, m.rows[i], p.W.panels[from*size:to*size], d)

@@ -53,6 +53,9 @@ func (t Type) Size() int {
 	return 0
 }
 
+// Float reports whether elements are floating-point numbers.
+func (t Type) Float() bool { return t >= F64 && t <= F8E5M2 }
+
 // ParseType returns the type with the given safetensors name, Invalid if there is none.
 func ParseType(name string) Type {
 	for t := F64; t <= Bool; t++ {

@@ -1,9 +1,9 @@
 package tensor
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
-	"unsafe"
 
 	"github.com/x448/float16"
 
@@ -54,51 +54,102 @@ type packing struct {
 	parts []Tensor
 }
 
-// Do packs some panels: their rows, decoded to float32, are interleaved or quantised.
+// Do packs some panels. Rows whose type is the panel's own are interleaved as they are; others
+// are decoded to float32 first.
 func (p *packing) Do(part int) {
-	rows := make([]float32, gemm.Rows*p.w.Cols)
-	for panel := part * panelsPerPart; panel < min((part+1)*panelsPerPart, gemm.Panels(p.w.Rows)); panel++ {
+	from, to := part*panelsPerPart, min((part+1)*panelsPerPart, gemm.Panels(p.w.Rows))
+	size := formats[p.w.Format].panel(p.w.Cols)
+	raw := p.raw()
+	var floats []float32
+	if !raw {
+		floats = make([]float32, gemm.Rows*p.w.Cols)
+	}
+	for panel := from; panel < to; panel++ {
+		dst := p.w.panels[panel*size : (panel+1)*size]
 		n := min(gemm.Rows, p.w.Rows-panel*gemm.Rows)
+		var rows [gemm.Rows][]byte
 		for r := range n {
-			p.decode(rows[r*p.w.Cols:(r+1)*p.w.Cols], panel*gemm.Rows+r)
+			t, row := p.row(panel*gemm.Rows + r)
+			if raw {
+				width := p.w.Cols * t.Type.Size()
+				rows[r] = t.Data[row*width : (row+1)*width]
+			} else {
+				t.Floats(floats[r*p.w.Cols:(r+1)*p.w.Cols], row*p.w.Cols)
+			}
 		}
-		size := formats[p.w.Format].panel(p.w.Cols)
-		packPanel(p.w.Format, p.w.panels[panel*size:(panel+1)*size], rows, n, p.w.Cols)
+		switch {
+		case raw && p.w.Format == FormatF32:
+			interleave32(view[uint32](dst), rows[:n])
+		case raw:
+			interleave16(view[uint16](dst), rows[:n])
+		default:
+			packFloats(p.w.Format, dst, floats, n, p.w.Cols)
+		}
 	}
 }
 
-// decode converts row r of the stacked tensors.
-func (p *packing) decode(dst []float32, r int) {
+// raw reports whether all parts are stored in the panels' own type.
+func (p *packing) raw() bool {
 	for _, t := range p.parts {
-		if r < t.Shape[0] {
-			t.Floats(dst, r*len(dst))
-			return
+		switch {
+		case p.w.Format == FormatF32 && t.Type == F32, p.w.Format == FormatBF16 && t.Type == BF16, p.w.Format == FormatF16 && t.Type == F16:
+		default:
+			return false
 		}
-		r -= t.Shape[0]
+	}
+	return true
+}
+
+// row returns the tensor that holds row r of the stack, and the row's number there.
+func (p *packing) row(r int) (Tensor, int) {
+	i := 0
+	for r >= p.parts[i].Shape[0] {
+		r -= p.parts[i].Shape[0]
+		i++
+	}
+	return p.parts[i], r
+}
+
+// interleave16 writes rows of little-endian 16-bit elements as columns, four at a time.
+func interleave16(dst []uint16, rows [][]byte) {
+	for r, row := range rows {
+		i := 0
+		for ; i+8 <= len(row); i += 8 {
+			v := binary.LittleEndian.Uint64(row[i:])
+			d := dst[i/2*gemm.Rows+r:]
+			_ = d[3*gemm.Rows]
+			d[0], d[gemm.Rows], d[2*gemm.Rows], d[3*gemm.Rows] = uint16(v), uint16(v>>16), uint16(v>>32), uint16(v>>48)
+		}
+		for ; i < len(row); i += 2 {
+			dst[i/2*gemm.Rows+r] = binary.LittleEndian.Uint16(row[i:])
+		}
 	}
 }
 
-// packPanel stores n rows of k elements as one panel; missing rows are zero.
-func packPanel(f Format, panel []byte, rows []float32, n, k int) {
+// interleave32 does the same for 32-bit elements.
+func interleave32(dst []uint32, rows [][]byte) {
+	for r, row := range rows {
+		for i := 0; i < len(row); i += 4 {
+			dst[i/4*gemm.Rows+r] = binary.LittleEndian.Uint32(row[i:])
+		}
+	}
+}
+
+// packFloats stores n rows of k elements as one panel, which is zero where rows are missing.
+func packFloats(f Format, panel []byte, rows []float32, n, k int) {
 	if f == FormatQ8 {
 		quant.Q8Panel(panel, rows[:n*k], n, k)
 		return
 	}
-	clear(rows[n*k : gemm.Rows*k])
-	for r := range gemm.Rows {
-		row := rows[r*k : (r+1)*k]
-		switch f {
-		case FormatF32:
-			for i, v := range row {
-				*(*float32)(unsafe.Pointer(&panel[(i*gemm.Rows+r)*4])) = v
-			}
-		case FormatBF16:
-			for i, v := range row {
-				*(*uint16)(unsafe.Pointer(&panel[(i*gemm.Rows+r)*2])) = bfloat16(v)
-			}
-		case FormatF16:
-			for i, v := range row {
-				*(*uint16)(unsafe.Pointer(&panel[(i*gemm.Rows+r)*2])) = float16.Fromfloat32(v).Bits()
+	for r := range n {
+		for i, v := range rows[r*k : (r+1)*k] {
+			switch at := i*gemm.Rows + r; f {
+			case FormatF32:
+				view[float32](panel)[at] = v
+			case FormatBF16:
+				view[uint16](panel)[at] = bfloat16(v)
+			case FormatF16:
+				view[uint16](panel)[at] = float16.Fromfloat32(v).Bits()
 			}
 		}
 	}
@@ -121,24 +172,18 @@ func (w *Weight) Row(dst []float32, r int) {
 	for i := range dst[:w.Cols] {
 		switch at := i*gemm.Rows + r; w.Format {
 		case FormatF32:
-			dst[i] = *(*float32)(unsafe.Pointer(&panel[at*4]))
+			dst[i] = view[float32](panel)[at]
 		case FormatBF16:
-			dst[i] = math.Float32frombits(uint32(*(*uint16)(unsafe.Pointer(&panel[at*2]))) << 16)
+			dst[i] = math.Float32frombits(uint32(view[uint16](panel)[at]) << 16)
 		case FormatF16:
-			dst[i] = float16.Frombits(*(*uint16)(unsafe.Pointer(&panel[at*2]))).Float32()
+			dst[i] = float16.Frombits(view[uint16](panel)[at]).Float32()
 		case FormatQ8:
 			dst[i] = quant.Q8At(panel, w.Cols, r, i)
 		}
 	}
 }
 
-// floats and halves view panels as the elements they hold, in the machine's own byte order.
-func (w *Weight) floats(from, to int) []float32 {
-	b := w.panels[from*w.Cols*gemm.Rows*4 : to*w.Cols*gemm.Rows*4]
-	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
-}
-
-func (w *Weight) halves(from, to int) []uint16 {
-	b := w.panels[from*w.Cols*gemm.Rows*2 : to*w.Cols*gemm.Rows*2]
-	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/2)
+// elements returns panels from to to-1 as the elements they hold.
+func elements[E float32 | uint16](w *Weight, from, to int) []E {
+	return view[E](w.panels)[from*w.Cols*gemm.Rows : to*w.Cols*gemm.Rows]
 }

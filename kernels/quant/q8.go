@@ -28,8 +28,8 @@ func Blocks(k int) int { return (k + Block - 1) / Block }
 func Q8Size(k int) int { return Blocks(k) * (Block*Rows + 2*Rows) }
 
 // Q8Panel writes one panel of 8-bit weights from n ≤ 16 rows of k float32 weights, [n, k]:
-// scale = max|w|/127 rounded to half precision (at most its largest value), q = w/scale to
-// nearest, ties to even, within ±127. Missing rows are zero. It panics unless panel has
+// scale = max|w|/127 rounded to half precision (at most its largest value), q = w·(1/scale)
+// to nearest, ties to even, within ±127. Missing rows are zero. It panics unless panel has
 // [Q8Size] bytes.
 func Q8Panel(panel []byte, rows []float32, n, k int) {
 	nb := Blocks(k)
@@ -51,10 +51,11 @@ func Q8Panel(panel []byte, rows []float32, n, k int) {
 			if s == 0 {
 				continue
 			}
+			inv := 1 / s
 			for i, v := range block {
-				q := math.RoundToEven(float64(v) / float64(s))
-				q = max(-127, min(127, q))
-				quants[((b*Block+i)/4*Rows+r)*4+(b*Block+i)%4] = byte(int(q) + 128)
+				// Adding 1.5·2²³ rounds to an integer, which is then in the low bits.
+				q := int32(math.Float32bits(float32(v*inv)+0x1.8p23)) - 0x4b400000
+				quants[((b*Block+i)/4*Rows+r)*4+i%4] = byte(max(-127, min(127, q)) + 128)
 			}
 		}
 	}
@@ -70,7 +71,7 @@ func Q8At(panel []byte, k, r, i int) float32 {
 func weightScale(block []float32) float16.Float16 {
 	var m float32
 	for _, v := range block {
-		m = max(m, float32(math.Abs(float64(v))))
+		m = max(m, v, -v)
 	}
 	return float16.Fromfloat32(min(m/127, 65504))
 }
