@@ -72,11 +72,11 @@ func (s *Session) Seed(seed uint64) { s.sampler.rng.Seed(seed, 0x9e3779b97f4a7c1
 
 // Generate appends the prompt, which may be empty, and yields what the model continues it with,
 // token by token. Stopping the loop, or ctx ending, leaves the session at the last token yielded.
-// An error is yielded once, last.
+// An error is yielded once, last, with the text that was held back until then.
 func (s *Session) Generate(ctx context.Context, prompt string, opts GenerateOptions) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
 		if prompt != "" {
-			ids, err := s.encode(prompt)
+			ids, err := s.Encode(prompt)
 			if err != nil {
 				yield(Token{}, err)
 				return
@@ -102,6 +102,9 @@ func (s *Session) Continue(ctx context.Context, opts GenerateOptions) iter.Seq2[
 		}
 		for {
 			t, err := g.step(ctx)
+			if err != nil {
+				t.Text = g.rest()
+			}
 			if !yield(t, err) || err != nil || t.Stop != "" {
 				return
 			}
@@ -184,13 +187,22 @@ func (g *generation) choose(logits []float32) (t Token, err error) {
 	case g.opts.MaxTokens > 0 && g.n >= g.opts.MaxTokens:
 		t.Stop = StopLength
 	}
-	if (t.Stop == StopEOS || t.Stop == StopLength) && g.stream != nil {
-		rest, stopped := g.stop.push(string(g.stream.Flush()))
-		if t.Text += rest; !stopped {
-			t.Text += g.stop.flush()
-		}
+	if t.Stop == StopEOS || t.Stop == StopLength {
+		t.Text += g.rest()
 	}
 	return t, nil
+}
+
+// rest returns the text held back, at the end of the generation.
+func (g *generation) rest() string {
+	if g.stream == nil {
+		return ""
+	}
+	text, stopped := g.stop.push(string(g.stream.Flush()))
+	if !stopped {
+		text += g.stop.flush()
+	}
+	return text
 }
 
 // logProbs fills the probabilities of a token.

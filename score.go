@@ -45,9 +45,15 @@ func (e *Engine) LogProbs(ctx context.Context, ids []int32) ([]float64, error) {
 	lps := make([]float64, 0, max(len(ids)-1, 0))
 	err := e.Logits(ctx, ids, func(i int, logits []float32) error {
 		if i+1 < len(ids) {
-			lps = append(lps, float64(logits[ids[i+1]])-logSumExp(logits))
+			lps = append(lps, LogProbOf(logits, ids[i+1]))
 		}
 		return nil
 	})
 	return lps, err
+}
+
+// LogProbOf returns the natural logarithm of the probability that logits [Vocab] give a token. It
+// panics if id is not in the vocabulary.
+func LogProbOf(logits []float32, id int32) float64 {
+	return float64(logits[id]) - logSumExp(logits)
 }

@@ -49,15 +49,16 @@ func (s *Session) Feed(ctx context.Context, ids []int32) error {
 // FeedText appends a text: see [Session.Feed] and [Engine.Tokenize]. What the tokenizer puts
 // around a text is added only at the start of the timeline.
 func (s *Session) FeedText(ctx context.Context, text string) error {
-	ids, err := s.encode(text)
+	ids, err := s.Encode(text)
 	if err != nil {
 		return err
 	}
 	return s.Feed(ctx, ids)
 }
 
-// encode tokenises a text for the timeline, control tokens included.
-func (s *Session) encode(text string) ([]int32, error) {
+// Encode returns the ids that [Session.FeedText] would append for a text: control tokens written
+// in it are recognised.
+func (s *Session) Encode(text string) ([]int32, error) {
 	if s.engine.tokenizer == nil {
 		return nil, ErrNoTokenizer
 	}
