@@ -77,12 +77,15 @@ func TestLogProbOf(t *testing.T) {
 	}
 	err = e.Logits(t.Context(), ids, func(i int, logits []float32) error {
 		var sum float64
-		for id := range logits {
-			sum += math.Exp(mminfer.LogProbOf(logits, int32(id)))
+		for _, z := range logits {
+			sum += math.Exp(float64(z))
 		}
-		// A logit minus the normaliser rounds by 2⁻⁵² of some tens, which exp makes relative.
-		if !(math.Abs(sum-1) <= 0x1p-44) {
-			t.Errorf("after token %d all probabilities make up %v", i, sum)
+		for _, id := range []int32{0, 17, 4095} {
+			// Each exponential errs by some 2⁻⁵² of itself, the logarithm by 2⁻⁵² of some tens.
+			want := float64(logits[id]) - math.Log(sum)
+			if got := mminfer.LogProbOf(logits, id); !(math.Abs(got-want) <= 0x1p-44) {
+				t.Errorf("token %d after position %d: found %v, expected %v", id, i, got, want)
+			}
 		}
 		if i+1 < len(ids) && lps[i] != mminfer.LogProbOf(logits, ids[i+1]) {
 			t.Errorf("token %d: LogProbs says %v", i+1, lps[i])
