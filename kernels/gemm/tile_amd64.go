@@ -262,7 +262,7 @@ func f32AVX2(panels, tokens int, a *tile) {
 	case 4<<4 | 1:
 		f32AVX2x4x1(a)
 	default:
-		panic("gemm: no such tile")
+		panic("gemm.f32AVX2: no such tile")
 	}
 }
 
@@ -293,7 +293,7 @@ func f32AVX512(panels, tokens int, a *tile) {
 	case 4<<4 | 6:
 		f32AVX512x4x6(a)
 	default:
-		panic("gemm: no such tile")
+		panic("gemm.f32AVX512: no such tile")
 	}
 }
 
@@ -318,7 +318,7 @@ func bf16AVX2(panels, tokens int, a *tile) {
 	case 4<<4 | 1:
 		bf16AVX2x4x1(a)
 	default:
-		panic("gemm: no such tile")
+		panic("gemm.bf16AVX2: no such tile")
 	}
 }
 
@@ -349,7 +349,7 @@ func bf16AVX512(panels, tokens int, a *tile) {
 	case 4<<4 | 6:
 		bf16AVX512x4x6(a)
 	default:
-		panic("gemm: no such tile")
+		panic("gemm.bf16AVX512: no such tile")
 	}
 }
 
@@ -374,7 +374,7 @@ func f16AVX2(panels, tokens int, a *tile) {
 	case 4<<4 | 1:
 		f16AVX2x4x1(a)
 	default:
-		panic("gemm: no such tile")
+		panic("gemm.f16AVX2: no such tile")
 	}
 }
 
@@ -405,7 +405,7 @@ func f16AVX512(panels, tokens int, a *tile) {
 	case 4<<4 | 6:
 		f16AVX512x4x6(a)
 	default:
-		panic("gemm: no such tile")
+		panic("gemm.f16AVX512: no such tile")
 	}
 }
 
@@ -420,7 +420,7 @@ func q8AVX2(panels, tokens int, a *tile) {
 	case 1<<4 | 4:
 		q8AVX2x1x4(a)
 	default:
-		panic("gemm: no such tile")
+		panic("gemm.q8AVX2: no such tile")
 	}
 }
 
@@ -451,6 +451,6 @@ func q8AVX512VNNI(panels, tokens int, a *tile) {
 	case 2<<4 | 6:
 		q8AVX512VNNIx2x6(a)
 	default:
-		panic("gemm: no such tile")
+		panic("gemm.q8AVX512VNNI: no such tile")
 	}
 }

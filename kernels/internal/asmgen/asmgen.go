@@ -135,7 +135,7 @@ func dispatch() []byte {
 			p.line("\t%s(a)", symbol(g.format, g.isa, t))
 		}
 		p.line("default:")
-		p.line("\tpanic(\"gemm: no such tile\")")
+		p.line("\tpanic(\"gemm.%s%s: no such tile\")", strings.ToLower(g.format), g.isa)
 		p.line("}")
 		p.label("}")
 	}
