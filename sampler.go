@@ -255,7 +255,7 @@ func exp(x float64) float64 {
 type LogProb struct {
 	ID      int32   `json:"id"`
 	Text    string  `json:"text"`
-	LogProb float64 `json:"logprob"`
+	LogProb float64 `json:"logprob"` // at most 0
 }
 
 // logSumExp returns ln Σ e^z over raw logits, in float64.

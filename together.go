@@ -10,7 +10,7 @@ import (
 
 // Continuation is one session's part in [Engine.Together].
 type Continuation struct {
-	Session *Session
+	Session *Session // in no other part of the call
 	Options GenerateOptions
 }
 

@@ -16,7 +16,7 @@ import (
 
 // Suite is the contents of verify.json for a language model.
 type Suite struct {
-	Kind  string
+	Kind  string // lm
 	Cases []*Case
 
 	want *loader.Checkpoint
