@@ -1,0 +1,274 @@
+package tokenizer
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// goldens are the folders of testdata/golden: ids from the tokenizers library 0.23.3.
+var goldens = []string{
+	"bpe_gpt2", "bpe_qwen2", "bpe_qwen35", "bpe_llama3", "bpe_digits", "bpe_neox", "bpe_falcon", "bpe_o200k",
+	"bpe_deepseek", "added_flags", "smollm2",
+}
+
+// testdata opens the test data, which a module download leaves out.
+func testdata(t testing.TB) fs.FS {
+	t.Helper()
+	root := os.DirFS("testdata")
+	if _, err := fs.Stat(root, "golden"); errors.Is(err, fs.ErrNotExist) {
+		t.Skip("testdata/golden is not here: a module download leaves it out; clone the repository")
+	}
+	return root
+}
+
+func readFile(t testing.TB, fsys fs.FS, name string) []byte {
+	t.Helper()
+	data, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// readLines decodes a file of one JSON object a line.
+func readLines[T any](t testing.TB, fsys fs.FS, name string) []T {
+	t.Helper()
+	var list []T
+	for dec := json.NewDecoder(bytes.NewReader(readFile(t, fsys, name))); dec.More(); {
+		var x T
+		if err := dec.Decode(&x); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, x)
+	}
+	return list
+}
+
+// goldenJSON returns the tokenizer.json of a golden folder.
+func goldenJSON(t testing.TB, fsys fs.FS, name string) []byte {
+	t.Helper()
+	if name == "fable" {
+		return readFile(t, fsys, "fable/tokenizer.json")
+	}
+	if name == "smollm2" {
+		return smollm2JSON(t, fsys)
+	}
+	return readFile(t, fsys, "golden/"+name+"/tokenizer.json")
+}
+
+// smollm2JSON puts the merges into tokenizer_base.json: token 252+i is the two halves of line i.
+func smollm2JSON(t testing.TB, fsys fs.FS) []byte {
+	var base map[string]any
+	if err := json.Unmarshal(readFile(t, fsys, "golden/smollm2/tokenizer_base.json"), &base); err != nil {
+		t.Fatal(err)
+	}
+	model := base["model"].(map[string]any)
+	vocab := model["vocab"].(map[string]any)
+	zr, err := gzip.NewReader(bytes.NewReader(readFile(t, fsys, "golden/smollm2/merges.txt.gz")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var merges []string
+	for lines := bufio.NewScanner(zr); lines.Scan(); {
+		vocab[strings.Replace(lines.Text(), " ", "", 1)] = 252 + len(merges)
+		merges = append(merges, lines.Text())
+	}
+	if len(vocab) != 49152 {
+		t.Fatalf("smollm2: %d tokens, want 49152", len(vocab))
+	}
+	model["merges"] = merges
+	data, err := json.Marshal(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func goldenTokenizer(t testing.TB, fsys fs.FS, name string) *Tokenizer {
+	t.Helper()
+	tok, err := Parse(goldenJSON(t, fsys, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+type goldenCase struct {
+	Tag          string
+	Text         string
+	BytesB64     *string `json:"bytes_b64"`
+	IDs          []int32
+	IDsNoSpecial []int32 `json:"ids_no_special"`
+	Decoded      *string
+	DecodedSkip  *string `json:"decoded_skip"`
+	Offsets      []int
+}
+
+// or returns *s, or def if s is nil.
+func or(s *string, def string) string {
+	if s == nil {
+		return def
+	}
+	return *s
+}
+
+func TestGoldenCases(t *testing.T) {
+	fsys := testdata(t)
+	for _, name := range goldens {
+		t.Run(name, func(t *testing.T) {
+			tok := goldenTokenizer(t, fsys, name)
+			cases := readLines[goldenCase](t, fsys, "golden/"+name+"/cases.jsonl")
+			if len(cases) < 400 {
+				t.Fatalf("only %d cases", len(cases))
+			}
+			for i, c := range cases {
+				checkCase(t, tok, i+1, c)
+			}
+		})
+	}
+}
+
+func checkCase(t *testing.T, tok *Tokenizer, line int, c goldenCase) {
+	t.Helper()
+	text := c.Text
+	if c.BytesB64 != nil {
+		raw, err := base64.StdEncoding.DecodeString(*c.BytesB64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(raw)
+	}
+	if c.IDsNoSpecial == nil {
+		c.IDsNoSpecial = c.IDs
+	}
+	for _, x := range []struct {
+		want []int32
+		opts EncodeOptions
+	}{{c.IDs, EncodeOptions{true, RecognizeAll}}, {c.IDsNoSpecial, EncodeOptions{false, RecognizeAll}}} {
+		if got := tok.Encode(nil, text, x.opts); !slices.Equal(got, x.want) {
+			t.Errorf("line %d (%s): Encode(%q, %+v)\n got %v\nwant %v", line, c.Tag, text, x.opts, got, x.want)
+		}
+	}
+	ids, spans := tok.EncodeOffsets(text, EncodeOptions{false, RecognizeAll})
+	if !slices.Equal(ids, c.IDsNoSpecial) {
+		t.Errorf("line %d (%s): EncodeOffsets(%q)\n got %v\nwant %v", line, c.Tag, text, ids, c.IDsNoSpecial)
+	}
+	if c.Offsets != nil {
+		var got []int
+		for _, s := range spans {
+			got = append(got, s.Start, s.End)
+		}
+		if !slices.Equal(got, c.Offsets) {
+			t.Errorf("line %d (%s): EncodeOffsets(%q)\n got %v\nwant %v", line, c.Tag, text, got, c.Offsets)
+		}
+	}
+	if c.Tag == "invalid_utf8" || c.Tag == "unicode_version" {
+		return
+	}
+	decoded := or(c.Decoded, text)
+	checkDecode(t, tok, line, c.IDsNoSpecial, false, decoded)
+	checkDecode(t, tok, line, c.IDs, true, or(c.DecodedSkip, decoded))
+}
+
+func checkDecode(t *testing.T, tok *Tokenizer, line int, ids []int32, skip bool, want string) {
+	t.Helper()
+	got, err := tok.Decode(ids, skip)
+	if err != nil || got != want {
+		t.Errorf("line %d: Decode(%v, %v)\n got %q, %v\nwant %q", line, ids, skip, got, err, want)
+	}
+}
+
+func TestGoldenLong(t *testing.T) {
+	fsys := testdata(t)
+	for _, name := range goldens {
+		t.Run(name, func(t *testing.T) {
+			tok := goldenTokenizer(t, fsys, name)
+			for i, c := range readLines[struct {
+				Repeat     [][2]any
+				N          int
+				Head, Tail []int32
+				SHA256     string
+			}](t, fsys, "golden/"+name+"/long.jsonl") {
+				var text strings.Builder
+				for _, r := range c.Repeat {
+					text.WriteString(strings.Repeat(r[0].(string), int(r[1].(float64))))
+				}
+				opts := EncodeOptions{false, RecognizeAll}
+				ids := tok.Encode(nil, text.String(), opts)
+				if tracked, _ := tok.EncodeOffsets(text.String(), opts); !slices.Equal(ids, tracked) {
+					t.Errorf("line %d: Encode and EncodeOffsets differ", i+1)
+				}
+				h := sha256.New()
+				for k, id := range ids {
+					if k > 0 {
+						h.Write([]byte{','})
+					}
+					h.Write(strconv.AppendInt(nil, int64(id), 10))
+				}
+				if len(ids) != c.N || hex.EncodeToString(h.Sum(nil)) != c.SHA256 {
+					t.Errorf("line %d: %v: %d ids, want %d; head %v, want %v", i+1, c.Repeat, len(ids), c.N, ids[:min(24, len(ids))], c.Head)
+				}
+			}
+		})
+	}
+}
+
+func TestGoldenStream(t *testing.T) {
+	fsys := testdata(t)
+	for _, name := range goldens {
+		t.Run(name, func(t *testing.T) {
+			tok := goldenTokenizer(t, fsys, name)
+			for i, c := range readLines[struct {
+				IDs    []int32
+				Chunks []string
+				Tail   string
+			}](t, fsys, "golden/"+name+"/stream.jsonl") {
+				s := tok.Stream(true)
+				for k, id := range c.IDs {
+					if got, err := s.Next(id); err != nil || string(got) != c.Chunks[k] {
+						t.Errorf("line %d: id %d: got %q, %v, want %q", i+1, k, got, err, c.Chunks[k])
+					}
+				}
+				if got := string(s.Flush()); got != c.Tail {
+					t.Errorf("line %d: flush: got %q, want %q", i+1, got, c.Tail)
+				}
+				checkDecode(t, tok, i+1, c.IDs, true, strings.Join(c.Chunks, "")+c.Tail)
+			}
+		})
+	}
+}
+
+func TestFable(t *testing.T) {
+	fsys := testdata(t)
+	tok := goldenTokenizer(t, fsys, "fable")
+	var cases struct {
+		Cases []struct {
+			Prompt string
+			IDs    []int32
+		}
+	}
+	if err := json.Unmarshal(readFile(t, fsys, "fable/cases.json"), &cases); err != nil {
+		t.Fatal(err)
+	}
+	if len(cases.Cases) == 0 {
+		t.Fatal("no cases")
+	}
+	for i, c := range cases.Cases {
+		checkCase(t, tok, i, goldenCase{Text: c.Prompt, IDs: c.IDs})
+	}
+	if tok.VocabSize() != 4096 {
+		t.Errorf("VocabSize() = %d, want 4096", tok.VocabSize())
+	}
+}

@@ -1,0 +1,3 @@
+module github.com/mminfer/mminfer/tokenizer/testdata
+
+go 1.26.0
