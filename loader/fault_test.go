@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +143,9 @@ func TestLyingSize(t *testing.T) {
 		_, err := OpenFS(test.fsys, ".")
 		if n := allocated() - before; n > 16<<20 {
 			t.Errorf("%s: allocated %d bytes", test.name, n)
+		}
+		if math.MaxInt == math.MaxInt32 {
+			test.want = ""
 		}
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "model.safetensors: ") {
 			t.Errorf("%s: error %v, want %q", test.name, err, test.want)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -153,15 +152,18 @@ func readBytes(r io.Reader, n int, size int64) ([]byte, error) {
 		return readFull(r, n)
 	}
 	var parts [][]byte
-	for n > 0 {
-		part, err := readFull(r, min(n, chunk))
+	for left := n; left > 0; left -= chunk {
+		part, err := readFull(r, min(left, chunk))
 		if err != nil {
 			return nil, err
 		}
 		parts = append(parts, part)
-		n -= len(part)
 	}
-	return slices.Concat(parts...), nil
+	whole := make([]byte, 0, n)
+	for _, part := range parts {
+		whole = append(whole, part...)
+	}
+	return whole, nil
 }
 
 // readFull reads exactly n bytes.

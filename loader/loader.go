@@ -175,8 +175,9 @@ func (c *Checkpoint) add(f contents) {
 // [StandardJSON] does; nil if the directory has none. The caller must not modify it.
 func (c *Checkpoint) Config() []byte { return c.config }
 
-// Tensor returns the tensor of the given name and whether there is one. Its data must not be
-// modified, or used after Close: they may be mapped memory, and the program would crash.
+// Tensor returns the tensor of the given name and whether there is one. Its shape and data
+// must not be modified, and its data not be used after Close: they may be mapped memory, and
+// the program would crash.
 func (c *Checkpoint) Tensor(name string) (tensor.Tensor, bool) {
 	i, ok := c.names[name]
 	if !ok {

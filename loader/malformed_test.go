@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,6 +57,8 @@ var headers = []struct {
 	{"half a surrogate pair and text", st(`{"\ud83dabcdefgh":{}}`, 0), []string{"key", "found escape", `"\\ud83d"`}},
 	{"half a surrogate pair and an escape", st(`{"\ud83d\u0041":{}}`, 0), []string{"key", "found escape"}},
 	{"escape that is not hexadecimal", st(`{"\u00g0":{}}`, 0), []string{"key", "found escape", `"\\u00g0"`}},
+	{"surrogate and a later character", st(`{"\ud83d\ue000":{}}`, 0), []string{"key", "found escape"}},
+	{"second half twice", st(`{"\ude00\ude00":{}}`, 0), []string{"key", "found escape"}},
 	{"surrogates in reverse", st(`{"\ude00\ud83d":{}}`, 0), []string{"key", "found escape"}},
 	{"string without end", st(`{"abc`, 0), []string{"found the end", "after a string"}},
 	{"backslash at the end", st(`{"abc\`, 0), []string{"found the end"}},
@@ -77,6 +80,7 @@ var headers = []struct {
 	{"product 2^64", tensorOf(`{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}`, 0), []string{`tensor "t"`, "shape", "overflows"}},
 	{"product 2^64 in bytes", tensorOf(`{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,0]}`, 0), []string{`tensor "t"`, "shape", "overflows"}},
 	{"product overflows before a zero", tensorOf(`{"dtype":"U8","shape":[4294967296,4294967296,0],"data_offsets":[0,0]}`, 0), []string{`tensor "t"`, "shape", "overflows"}},
+	{"product above 2^63 before a zero", tensorOf(`{"dtype":"U8","shape":[4611686018427387904,3,0],"data_offsets":[0,0]}`, 0), []string{`tensor "t"`, "shape", "overflows"}},
 	{"dimension 2^42+1", tensorOf(`{"dtype":"F32","shape":[4398046511105,1048576],"data_offsets":[0,4194304]}`, 4194304), []string{`tensor "t"`, "shape", "overflows"}},
 	{"exabytes", tensorOf(`{"dtype":"U8","shape":[1152921504606846976],"data_offsets":[0,4]}`, 4), []string{`tensor "t"`, "found 4 bytes, [0,4]", "expected 1152921504606846976"}},
 	{"rank 9", tensorOf(`{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}`, 1), []string{`tensor "t"`, "shape", "more than 8 dimensions"}},
@@ -212,6 +216,9 @@ func refuse(t *testing.T, f files, want []string) {
 		t.Fatal("accepted")
 	}
 	text := strings.ReplaceAll(err.Error(), dir, "dir")
+	if math.MaxInt == math.MaxInt32 && strings.Contains(text, "on this machine") {
+		return // refused sooner than with 64 bits
+	}
 	for _, w := range append(want, "loader: dir") {
 		if !strings.Contains(text, w) {
 			t.Errorf("error %q does not say %q", text, w)

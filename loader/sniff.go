@@ -2,8 +2,8 @@ package loader
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 	"unicode/utf8"
@@ -62,27 +62,26 @@ func (d directory) noWeights() error {
 		if strings.HasSuffix(e.Name(), ".safetensors") {
 			other = fmt.Sprintf("%s: found only %s, %s; open that file by its name if it is meant", d.label, quote(e.Name()), expected)
 		}
-		if k := d.sniffFile(e); k.pickle || k.what != "" && strings.HasSuffix(e.Name(), ".gguf") {
+		if k := d.sniffFile(e.Name()); k.pickle || k.what != "" && strings.HasSuffix(e.Name(), ".gguf") {
 			return fmt.Errorf("%s: found %s, %s; %s", d.path(e.Name()), k.what, expected, k.next)
 		}
 	}
 	if other != "" {
-		return fmt.Errorf("%s", other)
+		return errors.New(other)
 	}
 	return fmt.Errorf("%s: found no weights, %s; give the directory that holds them", d.label, expected)
 }
 
 // sniffFile looks at the start of a file; one that cannot be read looks like nothing.
-func (d directory) sniffFile(e fs.DirEntry) kind {
-	if !e.Type().IsRegular() {
-		return kind{}
-	}
-	f, err := d.open(e.Name())
+func (d directory) sniffFile(name string) kind {
+	f, err := d.open(name)
 	if err != nil {
 		return kind{}
 	}
 	defer f.close()
-	b := make([]byte, sniffLen)
-	n, _ := io.ReadFull(f.handle, b)
-	return sniff(b[:n])
+	b, err := f.next(min(f.left, sniffLen))
+	if err != nil {
+		return kind{}
+	}
+	return sniff(b)
 }
