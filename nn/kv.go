@@ -28,13 +28,21 @@ func (s KVSpec) headFloats() int {
 // FloatsPerToken returns the numbers one position takes.
 func (s KVSpec) FloatsPerToken() int { return s.PageFloats() / PageLen }
 
-// KV holds one sequence's keys and values for one attention, in pages. Forks share pages until
-// one of them writes.
+// first is the number of the first page that the query at position pos sees.
+func (s KVSpec) first(pos int) int {
+	if s.Window == 0 {
+		return 0
+	}
+	return max(0, pos-s.Window+1) / PageLen
+}
+
+// KV holds one sequence's keys and values for one attention, in pages: those that the next query
+// sees. Forks share pages until one of them writes.
 type KV struct {
 	spec  KVSpec
-	pages []page
-	first int // the number of pages[0]: pages before it have left the window
-	len   int // positions held, from 0 on
+	pages []page // those held, then those reserved
+	first int    // the number of pages[0]: pages before it have left the window
+	len   int    // positions absorbed
 	spare []float32
 }
 
@@ -61,31 +69,37 @@ func (kv *KV) Bytes() int64 {
 	return n
 }
 
+// held returns the pages that hold positions.
+func (kv *KV) held() []page { return kv.pages[:(kv.len+PageLen-1)/PageLen-kv.first] }
+
 // Clone returns a cache of the same contents; both then share their pages.
 func (kv *KV) Clone() *KV {
-	for i := range kv.pages {
-		kv.pages[i].owned = false
+	held := kv.held()
+	for i := range held {
+		if held[i].owned { // a clone that was never written to can be cloned from several threads
+			held[i].owned = false
+		}
 	}
-	c := *kv
-	c.pages = append([]page(nil), kv.pages...)
-	c.spare = nil
-	return &c
+	return &KV{spec: kv.spec, pages: append([]page(nil), held...), first: kv.first, len: kv.len}
 }
 
-// Pages calls f with the position of the first page held and the pages' contents, in order. The
-// slices must not be modified.
-func (kv *KV) Pages() (first int, pages [][]float32) {
-	for _, p := range kv.pages {
+// Pages returns the contents of the pages held, in order. The slices must not be modified. Caches
+// of the same sequence hold the same numbers, however it was fed.
+func (kv *KV) Pages() (pages [][]float32) {
+	for _, p := range kv.held() {
 		pages = append(pages, p.data)
 	}
-	return kv.first * PageLen, pages
+	return pages
 }
 
-// Restore fills an empty cache with pages as [KV.Pages] gives them, which it then owns.
-func (kv *KV) Restore(length, first int, pages [][]float32) error {
-	if length < 0 || first < 0 || first%PageLen != 0 || first/PageLen+len(pages) != (length+PageLen-1)/PageLen || first > length ||
-		kv.spec.Window == 0 && first != 0 || kv.spec.Window > 0 && first > max(0, length-kv.spec.Window) {
-		return fmt.Errorf("nn: %d pages from position %d cannot hold %d positions", len(pages), first, length)
+// PagesAt returns the number of pages that a cache holds after n positions.
+func (s KVSpec) PagesAt(n int) int { return (n+PageLen-1)/PageLen - s.first(n) }
+
+// Restore fills an empty cache with pages as [KV.Pages] gives them after n positions; the cache
+// then owns them.
+func (kv *KV) Restore(n int, pages [][]float32) error {
+	if n < 0 || len(pages) != kv.spec.PagesAt(n) {
+		return fmt.Errorf("nn: %d pages of keys and values for %d positions", len(pages), n)
 	}
 	for _, p := range pages {
 		if len(p) != kv.spec.PageFloats() {
@@ -93,7 +107,7 @@ func (kv *KV) Restore(length, first int, pages [][]float32) error {
 		}
 		kv.pages = append(kv.pages, page{p, true})
 	}
-	kv.len, kv.first = length, first/PageLen
+	kv.len, kv.first = n, kv.spec.first(n)
 	return nil
 }
 
@@ -133,18 +147,16 @@ func (kv *KV) own(number int) []float32 {
 	if i < len(kv.pages) {
 		copy(data, kv.pages[i].data)
 		kv.pages[i] = page{data, true}
-	} else {
-		kv.pages = append(kv.pages, page{data, true})
+		return data
 	}
+	clear(data) // what a page holds does not depend on what it held before
+	kv.pages = append(kv.pages, page{data, true})
 	return data
 }
 
-// slide drops the pages that no query from position pos on sees.
-func (kv *KV) slide(pos int) {
-	if kv.spec.Window == 0 {
-		return
-	}
-	for (kv.first+1)*PageLen <= pos-kv.spec.Window+1 && len(kv.pages) > 0 {
+// slide drops the pages that no query from the next position on sees.
+func (kv *KV) slide() {
+	for kv.first < kv.spec.first(kv.len) {
 		if kv.pages[0].owned {
 			kv.spare = kv.pages[0].data
 		}

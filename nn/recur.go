@@ -27,6 +27,7 @@ type recurPart struct {
 func (t *remembering) recur(ws *tensor.Workspace) {
 	m := t.m
 	t.parts = t.parts[:0]
+	longest := 0
 	for i := range t.streams {
 		s := &t.streams[i]
 		at := 0
@@ -42,6 +43,7 @@ func (t *remembering) recur(ws *tensor.Workspace) {
 			if from == at {
 				continue
 			}
+			longest = max(longest, at-from)
 			for h := range m.Heads {
 				n := m.headFloats()
 				state := span.State.Floats[(s.memory*m.Heads+h)*n:][:n]
@@ -49,22 +51,14 @@ func (t *remembering) recur(ws *tensor.Workspace) {
 			}
 		}
 	}
-	t.scratch = ws.Floats(len(t.parts) * t.partFloats())
+	t.partFloats = min(longest, recurTokens) * (2*m.KeyDim + m.ValueDim)
+	t.scratch = ws.Floats(len(t.parts) * t.partFloats)
 	ws.Pool.Run(len(t.parts), t)
-}
-
-// partFloats is the scratch of one part: convolved queries, keys and values.
-func (t *remembering) partFloats() int {
-	longest := 0
-	for _, p := range t.parts {
-		longest = max(longest, p.to-p.from)
-	}
-	return min(longest, recurTokens) * (2*t.m.KeyDim + t.m.ValueDim)
 }
 
 // Do runs one part.
 func (t *remembering) Do(i int) {
-	p, n := t.parts[i], t.partFloats()
+	p, n := t.parts[i], t.partFloats
 	for from := p.from; from < p.to; from += recurTokens {
 		t.advance(p, from, min(from+recurTokens, p.to), t.scratch[i*n:(i+1)*n])
 	}

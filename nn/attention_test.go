@@ -1,0 +1,216 @@
+package nn
+
+import (
+	"math"
+	"testing"
+
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// approx is a number with a bound of the error that float32 arithmetic may have made of it.
+type approx struct{ v, err float64 }
+
+// dot is Σ a·b, of which n roundings each change a sum of at most Σ|a·b|.
+func dot(a, b []approx) approx {
+	var s approx
+	var size float64
+	for i := range a {
+		s.v += a[i].v * b[i].v
+		s.err += math.Abs(a[i].v)*b[i].err + math.Abs(b[i].v)*a[i].err + a[i].err*b[i].err
+		size += math.Abs(a[i].v * b[i].v)
+	}
+	s.err += float64(len(a)+2) * unit * size
+	return s
+}
+
+// exact returns numbers without an error.
+func exact(x []float32) []approx {
+	a := make([]approx, len(x))
+	for i, v := range x {
+		a[i].v = float64(v)
+	}
+	return a
+}
+
+func mulRows(x []approx, w *tensor.Weight) []approx {
+	y, row := make([]approx, w.Rows), make([]float32, w.Cols)
+	for i := range y {
+		w.Row(row, i)
+		y[i] = dot(x, exact(row))
+	}
+	return y
+}
+
+// rotate applies the rotary embedding to a head: four roundings of each product.
+func rotate(x []approx, pos int) []approx {
+	half := len(x) / 2
+	y := make([]approx, len(x))
+	for i := range half {
+		sin, cos := math.Sincos(float64(pos) * math.Pow(10000, -2*float64(i)/float64(len(x))))
+		a, b := x[i], x[half+i]
+		err := a.err + b.err + 4*unit*(math.Abs(a.v)+math.Abs(b.v))
+		y[i], y[half+i] = approx{a.v*cos - b.v*sin, err}, approx{b.v*cos + a.v*sin, err}
+	}
+	return y
+}
+
+// reference computes an attention over a sequence from the definition.
+func (a *Attention) reference(x tensor.Mat) []approx {
+	var q, k, v [][]approx // per position, all heads
+	var out []approx
+	group := a.Heads / a.KVHeads
+	for t := range x.Rows {
+		h := mulRows(exact(x.Row(t)), a.QKV.W)
+		heads := make([][]approx, a.Heads+2*a.KVHeads)
+		for i := range heads {
+			heads[i] = h[i*a.Dim : (i+1)*a.Dim]
+			if a.Rope != nil && i < a.Heads+a.KVHeads {
+				heads[i] = rotate(heads[i], t)
+			}
+		}
+		q, k, v = heads[:a.Heads], append(k, heads[a.Heads:a.Heads+a.KVHeads]...), append(v, heads[a.Heads+a.KVHeads:]...)
+		from := 0
+		if a.Window > 0 {
+			from = max(0, t-a.Window+1)
+		}
+		var o []approx
+		for i := range a.Heads {
+			o = append(o, a.attendTo(q[i], from, t, func(pos int) ([]approx, []approx) {
+				return k[pos*a.KVHeads+i/group], v[pos*a.KVHeads+i/group]
+			})...)
+		}
+		out = append(out, mulRows(o, a.Out.W)...)
+	}
+	return out
+}
+
+// attendTo is softmax(q·k/√d)·v over positions from to to. An error δ of the scores changes the
+// weights by a factor within e^±2δ; exponentials, rescalings at each of the blocks, and sums of n
+// terms add their roundings.
+func (a *Attention) attendTo(q []approx, from, to int, at func(pos int) (k, v []approx)) []approx {
+	var scores []approx
+	top, delta, sum := math.Inf(-1), 0.0, 0.0
+	for pos := from; pos <= to; pos++ {
+		k, _ := at(pos)
+		s := dot(q, k)
+		s.v /= math.Sqrt(float64(a.Dim))
+		s.err = s.err/math.Sqrt(float64(a.Dim)) + 4*unit*math.Abs(s.v)
+		scores, top, delta = append(scores, s), max(top, s.v), max(delta, s.err)
+	}
+	for i := range scores {
+		scores[i].v = math.Exp(scores[i].v - top)
+		sum += scores[i].v
+	}
+	n := float64(to - from + 1)
+	relative := math.Expm1(2*delta) + (2*n+8*(n/PageLen+2)+16)*unit
+	o := make([]approx, a.Dim)
+	for i, s := range scores {
+		_, v := at(from + i)
+		for j := range o {
+			p := s.v / sum
+			o[j].v += p * v[j].v
+			o[j].err += p * (v[j].err + relative*(math.Abs(v[j].v)+v[j].err))
+		}
+	}
+	return o
+}
+
+// TestAttention compares every attention of the table with its definition in float64, over
+// several pages and window edges.
+func TestAttention(t *testing.T) {
+	for _, row := range mixers {
+		w := newWeights(row.width)
+		a, ok := row.build(w).(*Attention)
+		if !ok {
+			continue
+		}
+		w.p.Load(&w.arena, nil, nil)
+		x := tensor.NewMat(270, row.width)
+		copy(x.Data, gaussian(w.rng, len(x.Data), 0.1))
+		out := feed(a, new(tensor.Workspace), piece{newTimeline(a), x})[0]
+		for i, want := range a.reference(x) {
+			err := math.Abs(float64(out[i]) - want.v)
+			if !(err <= want.err) {
+				t.Fatalf("%s: position %d, output %d = %v, want %v ± %.2g", row.name, i/x.Cols, i%x.Cols, out[i], want.v, want.err)
+			}
+			if i == len(out)-1 {
+				t.Logf("%s: last output %.4g ± %.2g, error %.2g", row.name, want.v, want.err, err)
+			}
+		}
+	}
+}
+
+func TestKVPages(t *testing.T) {
+	for _, c := range []struct{ window, n, pages int }{
+		{0, 0, 0}, {0, 1, 1}, {0, 64, 1}, {0, 65, 2}, {0, 1000, 16},
+		{1, 63, 1}, {1, 64, 0}, {1, 65, 1}, {1, 128, 0},
+		{16, 78, 2}, {16, 79, 1}, {16, 80, 1}, {16, 128, 1}, {16, 129, 2},
+		{64, 127, 1}, {64, 128, 1}, {65, 128, 1}, {66, 128, 2}, {65, 129, 2}, {1000, 300, 5},
+	} {
+		if got := (KVSpec{Heads: 1, KeyDim: 1, ValueDim: 1, Window: c.window}).PagesAt(c.n); got != c.pages {
+			t.Errorf("window %d: %d pages after %d positions, want %d", c.window, got, c.n, c.pages)
+		}
+	}
+}
+
+func TestKVRestoreRefuses(t *testing.T) {
+	spec := KVSpec{Heads: 2, KeyDim: 4, ValueDim: 20, Window: 70}
+	page := make([]float32, spec.PageFloats())
+	if n := 2 * (PageLen*4 + 2*16*PageLen); len(page) != n {
+		t.Fatalf("a page has %d numbers, want %d", len(page), n)
+	}
+	for _, c := range []struct {
+		n     int
+		pages [][]float32
+		ok    bool
+	}{
+		{0, nil, true}, {64, [][]float32{page}, true}, {65, [][]float32{page, page}, true}, {200, [][]float32{page, page}, true},
+		{-1, nil, false}, {1, nil, false}, {64, [][]float32{page, page}, false}, {200, [][]float32{page, page, page, page}, false},
+		{65, [][]float32{page, page[1:]}, false}, {math.MaxInt, nil, false},
+	} {
+		if err := NewKV(spec).Restore(c.n, c.pages); (err == nil) != c.ok {
+			t.Errorf("%d positions in %d pages: %v", c.n, len(c.pages), err)
+		}
+	}
+}
+
+// TestKVReserve checks that room is not contents, and that forks do not take it over.
+func TestKVReserve(t *testing.T) {
+	spec := KVSpec{Heads: 1, KeyDim: 2, ValueDim: 2}
+	k, v := []float32{1, 2}, []float32{3, 4}
+	kv := NewKV(spec)
+	for range 70 {
+		kv.Append(k, v)
+	}
+	before := kv.Bytes()
+	kv.Reserve(0)
+	if kv.Bytes() != before {
+		t.Error("a reservation of nothing takes memory")
+	}
+	fork := kv.Clone()
+	if fork.Bytes() != 0 || kv.Bytes() != 0 {
+		t.Errorf("shared pages count: %d and %d bytes", fork.Bytes(), kv.Bytes())
+	}
+	kv.Reserve(200)
+	if len(kv.Pages()) != 2 || kv.Len() != 70 {
+		t.Errorf("%d pages, %d positions after a reservation, want 2 and 70", len(kv.Pages()), kv.Len())
+	}
+	room := func() {
+		for range 100 {
+			kv.Append(k, v)
+		}
+	}
+	if n := testing.AllocsPerRun(1, room); n != 0 { // which runs it twice
+		t.Errorf("%v allocations in the room reserved", n)
+	}
+	for range 200 {
+		fork.Append(k, v)
+	}
+	got, want := fork.Pages(), kv.Pages()
+	if len(got) != len(want) || len(got) != 5 {
+		t.Fatalf("%d and %d pages, want 5", len(got), len(want))
+	}
+	for i := range got {
+		same(t, "page", got[i], want[i])
+	}
+}

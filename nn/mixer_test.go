@@ -1,0 +1,467 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// mixers is the table of everything that honours the [Mixer] contract: a new mixer is a new row.
+var mixers = []struct {
+	name  string
+	width int // D
+	build func(w *weights) Mixer
+}{
+	{"mom", 40, mom(MoM{Heads: 2, KeyDim: 12, ValueDim: 18, Memories: 4, TopK: 2, Shared: true, Gated: true, Taps: 4})},
+	{"mom top 1", 24, mom(MoM{Heads: 3, KeyDim: 8, ValueDim: 8, Memories: 8, TopK: 1, Gated: true, Taps: 4})},
+	{"mom top all", 20, mom(MoM{Heads: 1, KeyDim: 14, ValueDim: 14, Memories: 3, TopK: 3, Gated: true, Taps: 2})},
+	{"mom shared keys and values", 28, mom(MoM{Heads: 2, KeyDim: 10, ValueDim: 5, Memories: 5, TopK: 2, Shared: true, OneKV: true, Gated: true, Taps: 4})},
+	{"mom shared keys and values without shared memory or gate", 28, mom(MoM{Heads: 2, KeyDim: 6, ValueDim: 12, Memories: 4, TopK: 3, OneKV: true, Taps: 3})},
+	{"mom without convolution history", 32, mom(MoM{Heads: 2, KeyDim: 16, ValueDim: 33, Memories: 2, TopK: 1, Shared: true, Taps: 1})},
+	{"mom of one memory", 16, mom(MoM{Heads: 1, KeyDim: 32, ValueDim: 1, Memories: 1, TopK: 1, Gated: true, Taps: 2})},
+	{"attention", 32, attention(Attention{Heads: 2, KVHeads: 2, Dim: 16}, true)},
+	{"attention grouped", 36, attention(Attention{Heads: 6, KVHeads: 2, Dim: 6}, true)},
+	{"attention one key head for 40", 80, attention(Attention{Heads: 40, KVHeads: 1, Dim: 2}, false)},
+	{"attention without positions", 20, attention(Attention{Heads: 2, KVHeads: 1, Dim: 18}, false)},
+	{"attention window 1", 16, attention(Attention{Heads: 2, KVHeads: 1, Dim: 8, Window: 1}, true)},
+	{"attention window 16", 32, attention(Attention{Heads: 4, KVHeads: 2, Dim: 8, Window: 16}, true)},
+	{"attention window 64", 16, attention(Attention{Heads: 2, KVHeads: 2, Dim: 8, Window: 64}, false)},
+	{"attention window 65", 16, attention(Attention{Heads: 2, KVHeads: 2, Dim: 8, Window: 65}, true)},
+	{"attention window 100", 24, attention(Attention{Heads: 2, KVHeads: 1, Dim: 12, Window: 100}, true)},
+	{"swiglu", 40, func(w *weights) Mixer {
+		return &SwiGLU{GateUp: w.linear(2*53, 40), Down: w.linear(40, 53)}
+	}},
+}
+
+// mom gives a mixture its weights.
+func mom(m MoM) func(w *weights) Mixer {
+	return func(w *weights) Mixer {
+		m, d, hk, hv := m, w.width, m.Heads*m.KeyDim, m.Heads*m.ValueDim
+		common, sets := hk, m.streams()
+		if m.OneKV {
+			sets = 1
+		} else {
+			for range m.Memories {
+				m.KV = append(m.KV, w.linear(hk+hv, d))
+			}
+		}
+		if m.Shared || m.OneKV {
+			common += hk + hv
+		}
+		if m.Gated {
+			common += hv
+		}
+		m.Common, m.Small, m.Out = w.linear(common, d), w.exact(m.Memories+2*sets*m.Heads, d), w.linear(d, hv)
+		m.Conv = [3][]float32{w.vec(hk * m.Taps), w.vec(hk * m.Taps), w.vec(hv * m.Taps)}
+		m.NegA, m.DtBias = w.vec(m.Heads), w.vec(m.Heads)
+		for i, a := range m.NegA {
+			m.NegA[i] = -float32(math.Exp(float64(a)))
+		}
+		m.Norm = Norm{w.vec(m.ValueDim), 1e-5}
+		return &m
+	}
+}
+
+// attention gives an attention its weights.
+func attention(a Attention, rope bool) func(w *weights) Mixer {
+	return func(w *weights) Mixer {
+		a := a
+		a.QKV, a.Out = w.linear((a.Heads+2*a.KVHeads)*a.Dim, w.width), w.linear(w.width, a.Heads*a.Dim)
+		if rope {
+			a.Rope = NewRope(10000, a.Dim)
+		}
+		return &a
+	}
+}
+
+// weights makes random tensors in a source and takes them through its window.
+type weights struct {
+	width int
+	rng   *rand.Rand
+	src   source
+	p     Params
+	arena tensor.Arena
+}
+
+func newWeights(width int) *weights {
+	src := source{}
+	return &weights{width: width, rng: rand.New(rand.NewPCG(1, 2)), src: src, p: Bind(src, tensor.FormatAuto)}
+}
+
+func (w *weights) add(shape ...int) (name string) {
+	name = fmt.Sprint("t", len(w.src))
+	w.src.add(name, gaussian(w.rng, product(shape), 1), shape...)
+	return name
+}
+
+func (w *weights) linear(rows, cols int) *Linear {
+	return w.p.Linear(w.p.Tensor(w.add(rows, cols), rows, cols))
+}
+
+func (w *weights) exact(rows, cols int) *Linear {
+	return w.p.Exact(w.p.Tensor(w.add(rows, cols), rows, cols))
+}
+
+func (w *weights) vec(n int) []float32 { return w.p.Vec(w.add(n), n) }
+
+func gaussian(rng *rand.Rand, n int, scale float64) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(scale * rng.NormFloat64())
+	}
+	return x
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// timeline is one sequence at a mixer.
+type timeline struct {
+	pos   int
+	state State
+}
+
+func newTimeline(m Mixer) *timeline {
+	spec := m.StateSpec()
+	t := &timeline{state: State{Floats: make([]float32, spec.Floats)}}
+	if spec.KV.Heads > 0 {
+		t.state.KV = NewKV(spec.KV)
+	}
+	return t
+}
+
+func (t *timeline) clone() *timeline {
+	c := &timeline{t.pos, State{Floats: slices.Clone(t.state.Floats)}}
+	if t.state.KV != nil {
+		c.state.KV = t.state.KV.Clone()
+	}
+	return c
+}
+
+// restored returns a timeline read back from what a file would hold.
+func (t *timeline) restored(tb testing.TB, m Mixer) *timeline {
+	tb.Helper()
+	c := &timeline{t.pos, State{Floats: slices.Clone(t.state.Floats)}}
+	if t.state.KV != nil {
+		pages := t.state.KV.Pages()
+		for i := range pages {
+			pages[i] = slices.Clone(pages[i])
+		}
+		c.state.KV = NewKV(m.StateSpec().KV)
+		if err := c.state.KV.Restore(t.pos, pages); err != nil {
+			tb.Fatalf("restore at %d: %v", t.pos, err)
+		}
+	}
+	return c
+}
+
+// numbers is the whole of a timeline's state.
+func (t *timeline) numbers() []float32 {
+	n := append([]float32{float32(t.pos)}, t.state.Floats...)
+	if t.state.KV != nil {
+		pages := t.state.KV.Pages()
+		n = append(n, float32(t.state.KV.Len()), float32(len(pages)))
+		for _, p := range pages {
+			n = append(n, p...)
+		}
+	}
+	return n
+}
+
+// piece is some rows for one timeline.
+type piece struct {
+	t *timeline
+	x tensor.Mat
+}
+
+// feed mixes pieces as one batch and returns the outputs of each. Scratch and outputs hold NaN
+// before, so that nothing can be read that was not written.
+func feed(m Mixer, ws *tensor.Workspace, pieces ...piece) [][]float32 {
+	mark := ws.Mark()
+	fill(ws.Floats(1<<16), float32(math.NaN()))
+	ws.Release(mark)
+	rows, width := 0, pieces[0].x.Cols
+	for _, p := range pieces {
+		rows += p.x.Rows
+	}
+	x, y := tensor.NewMat(rows, width), tensor.NewMat(rows, width)
+	fill(y.Data, float32(math.NaN()))
+	var spans []Span
+	at := 0
+	for _, p := range pieces {
+		for i := range p.x.Rows {
+			copy(x.Row(at+i), p.x.Row(i))
+		}
+		spans = append(spans, Span{From: at, To: at + p.x.Rows, Pos: p.t.pos, State: p.t.state})
+		at += p.x.Rows
+		p.t.pos += p.x.Rows
+	}
+	m.Mix(y, x, spans, ws)
+	var out [][]float32
+	for _, s := range spans {
+		out = append(out, y.Data[s.From*width:s.To*width])
+	}
+	return out
+}
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
+}
+
+// mixerCase is a mixer with some sequences and what they give when each is fed whole and alone.
+type mixerCase struct {
+	m      Mixer
+	rng    *rand.Rand
+	pools  []*tensor.Pool // 1, 2 and 3 threads
+	xs     []tensor.Mat
+	out    [][]float32
+	states [][]float32
+}
+
+// lengths of the sequences: several pages, blocks of the recurrence and window edges.
+var lengths = []int{1, 200, 17, 129}
+
+func newMixerCase(t *testing.T, width int, build func(w *weights) Mixer) *mixerCase {
+	w := newWeights(width)
+	c := &mixerCase{m: build(w), rng: w.rng, pools: []*tensor.Pool{nil, tensor.NewPool(2), tensor.NewPool(3)}}
+	t.Cleanup(c.pools[1].Close)
+	t.Cleanup(c.pools[2].Close)
+	if err := w.p.Err(); err != nil {
+		t.Fatal(err)
+	}
+	w.p.Load(&w.arena, c.pools[1], nil)
+	for _, n := range lengths {
+		x := tensor.NewMat(n, width)
+		copy(x.Data, gaussian(c.rng, n*width, 1))
+		out, state := c.whole(x)
+		for i, v := range out {
+			if v-v != 0 {
+				t.Fatalf("output %d of %d tokens is %v", i, n, v)
+			}
+		}
+		c.xs, c.out, c.states = append(c.xs, x), append(c.out, out), append(c.states, state)
+	}
+	return c
+}
+
+// whole feeds a sequence at once to a fresh timeline, on one thread.
+func (c *mixerCase) whole(x tensor.Mat) (out, state []float32) {
+	s := newTimeline(c.m)
+	return feed(c.m, new(tensor.Workspace), piece{s, x})[0], s.numbers()
+}
+
+// pieces feeds x in pieces of the sizes that size gives and returns the outputs.
+func (c *mixerCase) pieces(ws *tensor.Workspace, s *timeline, x tensor.Mat, size func() int) (out []float32) {
+	for at := 0; at < x.Rows; {
+		n := min(size(), x.Rows-at)
+		out = append(out, feed(c.m, ws, piece{s, x.Slice(at, at+n)})[0]...)
+		at += n
+	}
+	return out
+}
+
+func (c *mixerCase) random() int { return c.rng.IntN(50) }
+
+func one() int { return 1 }
+
+func TestMixer(t *testing.T) {
+	for _, row := range mixers {
+		t.Run(row.name, func(t *testing.T) {
+			c := newMixerCase(t, row.width, row.build)
+			t.Run("pieces", c.testPieces)
+			t.Run("batch", c.testBatch)
+			t.Run("diverge", c.testDiverge)
+			t.Run("restore", c.testRestore)
+			t.Run("concurrent", c.testConcurrent)
+			t.Run("allocations", c.testAllocations)
+		})
+	}
+}
+
+func (c *mixerCase) testPieces(t *testing.T) {
+	for _, pool := range c.pools {
+		ws := &tensor.Workspace{Pool: pool}
+		for i, x := range c.xs {
+			for name, size := range map[string]func() int{"pieces": c.random, "tokens": one} {
+				s := newTimeline(c.m)
+				same(t, fmt.Sprintf("%s of sequence %d on %d threads", name, i, pool.Threads()), c.pieces(ws, s, x, size), c.out[i])
+				same(t, fmt.Sprintf("state of sequence %d in %s", i, name), s.numbers(), c.states[i])
+			}
+		}
+	}
+}
+
+// testBatch feeds all sequences side by side: in random pieces, some empty, in a new order every
+// time, sequences dropping in and out.
+func (c *mixerCase) testBatch(t *testing.T) {
+	for _, pool := range c.pools {
+		ws := &tensor.Workspace{Pool: pool}
+		var ts []*timeline
+		for range c.xs {
+			ts = append(ts, newTimeline(c.m))
+		}
+		out := make([][]float32, len(c.xs))
+		for left := 1; left > 0; {
+			var batch []piece
+			order := c.rng.Perm(len(c.xs))[:1+c.rng.IntN(len(c.xs))]
+			for _, i := range order {
+				n := min(c.random(), c.xs[i].Rows-ts[i].pos)
+				batch = append(batch, piece{ts[i], c.xs[i].Slice(ts[i].pos, ts[i].pos+n)})
+			}
+			for j, y := range feed(c.m, ws, batch...) {
+				out[order[j]] = append(out[order[j]], y...)
+			}
+			left = 0
+			for i, x := range c.xs {
+				left += x.Rows - ts[i].pos
+			}
+		}
+		for i := range c.xs {
+			same(t, fmt.Sprintf("sequence %d in a batch on %d threads", i, pool.Threads()), out[i], c.out[i])
+			same(t, fmt.Sprintf("state of sequence %d in a batch", i), ts[i].numbers(), c.states[i])
+		}
+	}
+}
+
+// testDiverge forks a timeline, continues both ways, and rewinds to the fork twice.
+func (c *mixerCase) testDiverge(t *testing.T) {
+	x, want := c.xs[1], c.out[1]
+	ws := &tensor.Workspace{Pool: c.pools[1]}
+	for _, cut := range []int{1, 63, 64, 65, 100, 128, 150} {
+		s := newTimeline(c.m)
+		out := c.pieces(ws, s, x.Slice(0, cut), c.random)
+		mark, before := s.clone(), s.numbers()
+
+		other := tensor.NewMat(x.Rows, x.Cols)
+		copy(other.Data, x.Data[:cut*x.Cols])
+		copy(other.Data[cut*x.Cols:], gaussian(c.rng, (x.Rows-cut)*x.Cols, 1))
+		otherOut, otherState := c.whole(other)
+		for range 2 {
+			fork := mark.clone()
+			got := c.pieces(ws, fork, other.Slice(cut, x.Rows), c.random)
+			same(t, fmt.Sprintf("fork at %d", cut), got, otherOut[cut*x.Cols:])
+			same(t, fmt.Sprintf("state of the fork at %d", cut), fork.numbers(), otherState)
+		}
+		same(t, fmt.Sprintf("state at %d beside its forks", cut), s.numbers(), before)
+		out = append(out, c.pieces(ws, s, x.Slice(cut, x.Rows), c.random)...)
+		same(t, fmt.Sprintf("original of the fork at %d", cut), out, want)
+		same(t, fmt.Sprintf("state of the original of the fork at %d", cut), s.numbers(), c.states[1])
+		same(t, fmt.Sprintf("mark at %d", cut), mark.numbers(), before)
+	}
+}
+
+// testRestore stores and restores a timeline between any two tokens.
+func (c *mixerCase) testRestore(t *testing.T) {
+	x, want := c.xs[1], c.out[1]
+	ws := &tensor.Workspace{Pool: c.pools[2]}
+	s := newTimeline(c.m)
+	for cut := range x.Rows {
+		if c.rng.IntN(2) == 0 {
+			feed(c.m, ws, piece{s, x.Slice(cut, cut)}) // nothing: must change nothing
+		}
+		r := s.restored(t, c.m)
+		same(t, fmt.Sprintf("state restored at %d", cut), r.numbers(), s.numbers())
+		if cut%32 == 0 {
+			fork := r.clone()
+			same(t, fmt.Sprintf("outputs after the restore at %d", cut), c.pieces(ws, fork, x.Slice(cut, x.Rows), c.random), want[cut*x.Cols:])
+			same(t, fmt.Sprintf("state after the restore at %d", cut), fork.numbers(), c.states[1])
+		}
+		same(t, fmt.Sprintf("output after the restore at %d", cut), feed(c.m, ws, piece{r, x.Slice(cut, cut+1)})[0], want[cut*x.Cols:(cut+1)*x.Cols])
+		s = r
+	}
+}
+
+// testConcurrent computes on one mixer and one pool from several goroutines.
+func (c *mixerCase) testConcurrent(t *testing.T) {
+	var wg sync.WaitGroup
+	for g := range 3 {
+		wg.Go(func() {
+			x, rng := c.xs[1], rand.New(rand.NewPCG(uint64(g), 0))
+			s := newTimeline(c.m)
+			got := c.pieces(&tensor.Workspace{Pool: c.pools[1]}, s, x, func() int { return 1 + rng.IntN(40) })
+			if i := difference(got, c.out[1]); i >= 0 {
+				t.Errorf("goroutine %d: number %d differs", g, i)
+			}
+			if i := difference(s.numbers(), c.states[1]); i >= 0 {
+				t.Errorf("goroutine %d: number %d of the state differs", g, i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// testAllocations feeds tokens across two page boundaries, one by one. A cache without a window
+// has room reserved; one with a window turns its pages over.
+func (c *mixerCase) testAllocations(t *testing.T) {
+	const tokens = 130
+	for _, pool := range c.pools[:2] {
+		ws := &tensor.Workspace{Pool: pool}
+		s := newTimeline(c.m)
+		c.pieces(ws, s, c.xs[1], c.random)
+		if kv := s.state.KV; kv != nil && c.m.StateSpec().KV.Window == 0 {
+			kv.Reserve(2 * tokens)
+		}
+		x, y := c.xs[1].Slice(0, 1), tensor.NewMat(1, c.xs[1].Cols)
+		spans := make([]Span, 1)
+		n := testing.AllocsPerRun(1, func() { // once to warm up, once to count
+			for range tokens {
+				spans[0] = Span{From: 0, To: 1, Pos: s.pos, State: s.state}
+				s.pos++
+				c.m.Mix(y, x, spans, ws)
+			}
+		})
+		if n != 0 {
+			t.Errorf("%v allocations in %d tokens on %d threads", n, tokens, pool.Threads())
+		}
+	}
+}
+
+// TestMixerNoTokens feeds nothing: no sequence, and a sequence of no tokens.
+func TestMixerNoTokens(t *testing.T) {
+	for _, row := range mixers {
+		w := newWeights(row.width)
+		m := row.build(w)
+		w.p.Load(&w.arena, nil, nil)
+		s := newTimeline(m)
+		before := s.numbers()
+		m.Mix(tensor.NewMat(0, row.width), tensor.NewMat(0, row.width), nil, new(tensor.Workspace))
+		feed(m, new(tensor.Workspace), piece{s, tensor.NewMat(0, row.width)})
+		same(t, row.name+": state after no tokens", s.numbers(), before)
+	}
+}
+
+// same fails the test unless both hold the same bits.
+func same(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
+	}
+	if i := difference(got, want); i >= 0 {
+		t.Fatalf("%s: [%d] = %v, want %v", what, i, got[i], want[i])
+	}
+}
+
+// difference returns the first index at which the bits differ, -1 if none does.
+func difference(a, b []float32) int {
+	for i := range min(len(a), len(b)) {
+		if math.Float32bits(a[i]) != math.Float32bits(b[i]) {
+			return i
+		}
+	}
+	if len(a) != len(b) {
+		return min(len(a), len(b))
+	}
+	return -1
+}
