@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 )
 
 // maxima bound every size of a configuration before anything is computed from it.
@@ -14,12 +16,41 @@ const (
 	maxHeads  = 1 << 12
 )
 
-// decode reads a configuration into a struct that holds the defaults of absent keys.
-func decode(config []byte, into any) error {
+// decode reads a configuration, or the part of one under a key, into a struct that holds the
+// defaults of absent keys. A key that is null is as good as absent only where the field is a
+// pointer or knows what null means.
+func decode(config []byte, into any, under ...string) error {
 	err := json.Unmarshal(config, into)
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) {
-		return fmt.Errorf("%s: found a %s, expected %s", mismatch.Field, mismatch.Value, mismatch.Type)
+		return wrongType(append(under, mismatch.Field), mismatch.Value, mismatch.Type)
+	}
+	if err != nil {
+		return err
+	}
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(config, &keys); err != nil {
+		return err
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(into).Elem()) {
+		key := f.Tag.Get("json")
+		optional := f.Type.Kind() == reflect.Pointer || reflect.PointerTo(f.Type).Implements(reflect.TypeFor[json.Unmarshaler]())
+		if string(keys[key]) == "null" && !optional {
+			return wrongType(append(under, key), "null", f.Type)
+		}
+	}
+	return nil
+}
+
+// wrongType says that a key's value is not of the field's type.
+func wrongType(path []string, found string, want reflect.Type) error {
+	kinds := map[reflect.Kind]string{
+		reflect.Int: "a whole number", reflect.Float64: "a number", reflect.Bool: "true or false",
+		reflect.String: "a string", reflect.Slice: "a list", reflect.Struct: "an object",
+	}
+	err := fmt.Errorf("found %s, expected %s", found, kinds[want.Kind()])
+	if key := strings.Trim(strings.Join(path, "."), "."); key != "" {
+		return fmt.Errorf("%s: %w", key, err)
 	}
 	return err
 }
@@ -27,9 +58,10 @@ func decode(config []byte, into any) error {
 // checks collects what is wrong with a configuration.
 type checks struct{ errs []error }
 
-// that records an error unless ok.
+// that records an error unless ok. Only so many are kept: a list in a configuration may be long.
 func (c *checks) that(ok bool, format string, args ...any) {
-	if !ok {
+	const most = 20
+	if !ok && len(c.errs) < most {
 		c.errs = append(c.errs, fmt.Errorf(format, args...))
 	}
 }

@@ -33,7 +33,7 @@ func goldens(t *testing.T, f func(t *testing.T, dir string)) {
 }
 
 // open loads the model of a golden directory.
-func open(t *testing.T, dir string, opts models.Options) *models.Model {
+func open(t testing.TB, dir string, opts models.Options) *models.Model {
 	t.Helper()
 	ck, err := loader.Open(dir)
 	if err != nil {

@@ -67,7 +67,7 @@ func (a *momAttn) UnmarshalJSON(data []byte) error {
 	}
 	for _, raw := range list {
 		s := momAttnSpec{Theta: 10000}
-		if err := json.Unmarshal(raw, &s); err != nil {
+		if err := decode(raw, &s, "attn"); err != nil {
 			return err
 		}
 		*a = append(*a, s)
@@ -129,7 +129,7 @@ func (c *momConfig) validate() error {
 	is.that(c.ShortConv, "use_short_conv: found false; a gated delta rule needs its short convolution")
 	is.that(c.Capacity >= 1, "capacity: found %v; below 1 the result depends on the length of a call, which is not supported", c.Capacity)
 	is.that(c.Backend == "gated_deltanet", "mom_backend: found %q, expected gated_deltanet", c.Backend)
-	is.that(c.AttnRes == nil, "attnres_block_size: expected null, attention over residuals is not supported")
+	is.that(c.AttnRes == nil, "attnres_block_size: found %d, expected null; attention over residuals is not supported", deref(c.AttnRes))
 	seen := map[int]bool{}
 	for _, a := range c.Attn {
 		a.validate(c, &is, seen)
@@ -192,6 +192,9 @@ func newMoM(kind string, config []byte, p nn.Params) (*Model, error) {
 	m.norm = rmsNorm(body, "norm.weight", c.Width, c.Eps)
 	m.head = head(p, m.embed, "lm_head.weight", c.Tied)
 	for l := range c.Layers {
+		if p.TooMany() {
+			break
+		}
 		q := body.Sub(fmt.Sprintf("layers.%d", l))
 		norm, mixer := nn.Norm{}, nn.Mixer(nil)
 		if !c.NormFirst {

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -34,8 +33,11 @@ func architecture(config []byte) (string, constructor, error) {
 	var c struct {
 		ModelType string `json:"model_type"`
 	}
-	if err := json.Unmarshal(config, &c); err != nil {
+	if err := decode(config, &c); err != nil {
 		return "", nil, fmt.Errorf("models: config.json: %w", err)
+	}
+	if c.ModelType == "" {
+		return "", nil, errors.New("models: config.json: model_type is missing; supported are " + known())
 	}
 	build, ok := architectures[c.ModelType]
 	if !ok {

@@ -8,23 +8,23 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
-
-	"github.com/mminfer/mminfer/nn"
+	"slices"
 )
 
 // A stored state is
 //
 //	magic "mmistate", version uint32, the model's fingerprint [32]byte, tokens absorbed uint64,
-//	for each block with keys and values: position of the first page uint64,
 //	a CRC-32C of all that;
 //	then the fixed numbers and the pages, block by block, float32, in frames of up to 1 MiB, each
 //	followed by a CRC-32C of itself and its number.
 //
-// All is little-endian. Every length follows from the header and the model.
+// All is little-endian and all numbers are finite. Every length follows from the header and the
+// model.
 const (
 	stateMagic   = "mmistate"
 	stateVersion = 1
 	frameFloats  = 1 << 18
+	headerSize   = len(stateMagic) + 4 + 32 + 8
 )
 
 // ErrCorrupt says that a stored state is damaged or cut short.
@@ -41,18 +41,11 @@ func (s *State) WriteTo(w io.Writer) (int64, error) {
 	binary.LittleEndian.PutUint32(header[len(stateMagic):], stateVersion)
 	header = append(header, s.model.fingerprint[:]...)
 	header = binary.LittleEndian.AppendUint64(header, uint64(s.pos))
-	for _, kv := range s.kv {
-		if kv != nil {
-			first, _ := kv.Pages()
-			header = binary.LittleEndian.AppendUint64(header, uint64(first))
-		}
-	}
 	f.write(binary.LittleEndian.AppendUint32(header, crc32.Checksum(header, castagnoli)))
 	f.floats(s.slab)
 	for _, kv := range s.kv {
 		if kv != nil {
-			_, pages := kv.Pages()
-			for _, p := range pages {
+			for _, p := range kv.Pages() {
 				f.floats(p)
 			}
 		}
@@ -85,59 +78,53 @@ func (s *State) UnmarshalBinary(data []byte) error {
 // ReadState reads a stored state and not a byte more. The error wraps [ErrOtherModel] or
 // [ErrCorrupt], or is the reader's own.
 func (m *Model) ReadState(r io.Reader) (*State, error) {
-	s := m.NewState()
-	caches := 0
-	for _, kv := range s.kv {
-		if kv != nil {
-			caches++
-		}
-	}
-	fixed := len(stateMagic) + 4 + len(m.fingerprint)
-	header := make([]byte, fixed+8+8*caches+4)
+	header := make([]byte, headerSize+4)
 	if err := readFull(r, header); err != nil {
 		return nil, err
 	}
-	body, sum := header[:len(header)-4], binary.LittleEndian.Uint32(header[len(header)-4:])
+	body, sum := header[:headerSize], binary.LittleEndian.Uint32(header[headerSize:])
+	magic, version := body[:len(stateMagic)], binary.LittleEndian.Uint32(body[len(stateMagic):])
+	pos := binary.LittleEndian.Uint64(body[headerSize-8:])
 	switch {
-	case string(body[:len(stateMagic)]) != stateMagic:
-		return nil, fmt.Errorf("%w: it begins with %q, expected %q", ErrCorrupt, body[:len(stateMagic)], stateMagic)
-	case binary.LittleEndian.Uint32(body[len(stateMagic):]) != stateVersion:
-		return nil, fmt.Errorf("%w: version %d, this program reads version %d", ErrCorrupt, binary.LittleEndian.Uint32(body[len(stateMagic):]), stateVersion)
-	case string(body[len(stateMagic)+4:fixed]) != string(m.fingerprint[:]):
+	case string(magic) != stateMagic:
+		return nil, fmt.Errorf("%w: it begins with %q, expected %q", ErrCorrupt, magic, stateMagic)
+	case version != stateVersion:
+		return nil, fmt.Errorf("%w: version %d, this program reads version %d", ErrCorrupt, version, stateVersion)
+	case string(body[len(stateMagic)+4:headerSize-8]) != string(m.fingerprint[:]):
 		return nil, ErrOtherModel
 	case crc32.Checksum(body, castagnoli) != sum:
 		return nil, fmt.Errorf("%w: checksum of its header", ErrCorrupt)
-	}
-	pos := binary.LittleEndian.Uint64(body[fixed:])
-	if pos > math.MaxInt32 {
+	case pos > math.MaxInt32:
 		return nil, fmt.Errorf("%w: %d tokens", ErrCorrupt, pos)
 	}
+	s := m.NewState()
 	s.pos = int(pos)
-	return s, s.readBody(&frames{r: r}, body[fixed+8:])
+	if err := s.readBody(&frames{r: r}); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
-// readBody reads the fixed numbers and the pages, whose first positions the header gives.
-func (s *State) readBody(f *frames, firsts []byte) error {
+// readBody reads the fixed numbers and the pages. A page is allocated when those before it have
+// been read.
+func (s *State) readBody(f *frames) error {
 	f.readFloats(s.slab)
 	for i, kv := range s.kv {
 		if kv == nil {
 			continue
 		}
-		first := binary.LittleEndian.Uint64(firsts)
-		firsts = firsts[8:]
-		if first > uint64(s.pos) {
-			return fmt.Errorf("%w: a page at position %d of %d", ErrCorrupt, first, s.pos)
-		}
+		spec := s.model.specs[i].KV
 		var pages [][]float32
-		for at := int(first); at < s.pos && f.err == nil; at += nn.PageLen {
-			page := make([]float32, s.model.specs[i].KV.PageFloats())
+		for n := spec.PagesAt(s.pos); n > 0 && f.err == nil; n-- {
+			page := make([]float32, spec.PageFloats())
 			f.readFloats(page)
 			pages = append(pages, page)
 		}
-		if f.err == nil {
-			if err := kv.Restore(s.pos, int(first), pages); err != nil {
-				return fmt.Errorf("%w: %w", ErrCorrupt, err)
-			}
+		if f.err != nil {
+			return f.err
+		}
+		if err := kv.Restore(s.pos, pages); err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 	}
 	return f.err
@@ -170,7 +157,11 @@ func (f *frames) floats(x []float32) {
 	for len(x) > 0 && f.err == nil {
 		n := min(len(x), frameFloats)
 		f.buf = f.buf[:0]
-		for _, v := range x[:n] {
+		for i, v := range x[:n] {
+			if v-v != 0 {
+				f.err = fmt.Errorf("models: number %d of frame %d of the state is %v: it cannot be continued, nor stored", i, f.number+1, v)
+				return
+			}
 			f.buf = binary.LittleEndian.AppendUint32(f.buf, math.Float32bits(v))
 		}
 		f.write(binary.LittleEndian.AppendUint32(f.buf, f.seal(f.buf)))
@@ -181,9 +172,7 @@ func (f *frames) floats(x []float32) {
 func (f *frames) readFloats(x []float32) {
 	for len(x) > 0 && f.err == nil {
 		n := min(len(x), frameFloats)
-		if cap(f.buf) < 4*frameFloats+4 {
-			f.buf = make([]byte, 4*frameFloats+4)
-		}
+		f.buf = slices.Grow(f.buf[:0], 4*n+4)
 		b := f.buf[:4*n+4]
 		if f.err = readFull(f.r, b); f.err != nil {
 			return
@@ -194,6 +183,10 @@ func (f *frames) readFloats(x []float32) {
 		}
 		for i := range x[:n] {
 			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+			if x[i]-x[i] != 0 {
+				f.err = fmt.Errorf("%w: number %d of frame %d is %v", ErrCorrupt, i, f.number, x[i])
+				return
+			}
 		}
 		x = x[n:]
 	}
