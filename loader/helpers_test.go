@@ -134,7 +134,7 @@ func measure(t testing.TB, f func()) cost {
 
 const (
 	promisedTime = 50 * time.Millisecond  // to refuse a checkpoint
-	longestTime  = 200 * time.Millisecond // if 200,000 names must be read first, as a good file may have
+	longestTime  = 200 * time.Millisecond // if as much must be read first as the limits allow a good one
 )
 
 // checkRefusal checks the cost of refusing files of size bytes.
