@@ -123,6 +123,7 @@ var breaches = []struct {
 
 	{"goldens", []edit{{"models/registry.go", `"foo": nil,`, "\"foo\": nil,\n\t\"bar\": nil,"}}, []string{`models/registry.go:6: no directory of models/testdata/golden holds a config.json with model_type "bar"`}},
 	{"goldens", []edit{{"models/testdata/golden/foo/want.safetensors", "", ""}}, []string{`config.json:1: no want.safetensors`, `models/registry.go:5: no directory`}},
+	{"goldens", []edit{{"models/testdata/golden/foo/config.json", "", ""}}, []string{`models/registry.go:5: no directory`}},
 	{"goldens", []edit{{"models/registry.go", "var architectures", "var list"}}, []string{`models:1: no map literal named architectures`}},
 	{"goldens", []edit{{"models/testdata/golden/foo/config.json", "}", ""}}, []string{`foo/config.json:1: unexpected end of JSON`, `models/registry.go:5: no directory`}},
 
