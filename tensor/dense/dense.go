@@ -106,11 +106,7 @@ func layoutOf(t gorgonia.Tensor) (layout, error) {
 	l := layout{shape: d.Shape(), strides: d.Strides(), data: d.Float32s()}
 	if len(l.strides) < len(l.shape) {
 		// A vector in column-major order has one stride for its two axes, a single element none.
-		stride := 1
-		if len(l.strides) == 1 {
-			stride = l.strides[0]
-		}
-		l.strides = slices.Repeat([]int{stride}, len(l.shape))
+		l.strides = slices.Repeat([]int{1}, len(l.shape))
 	}
 	last, unit := 0, true
 	for i, n := range l.shape {

@@ -17,16 +17,17 @@ import (
 // (min(k, 256) + k/256 + 2)·2⁻²⁴·Σ|aᵢ·bᵢ|.
 //
 // The zero value is ready and computes on the calling goroutine. An Engine is safe for concurrent
-// use and must not be copied. Its methods allocate nothing but scratch memory of the size of the
-// packed operands, which it keeps for the next call; gorgonia's own wrappers (Dense.MatMul)
-// allocate the result's header and, without WithReuse, its elements.
+// use and must not be copied. MatMul, MatVecMul and Outer allocate nothing but scratch memory of the
+// size of the packed operands, kept for the next call until the garbage collector wants it;
+// gorgonia's wrappers around them (Dense.MatMul) allocate some 100 bytes a call and, without
+// WithReuse, the result.
 //
-// Results given by WithReuse may be an operand, but not a view: gorgonia forgets the strides of a
-// view before the engine sees it, and the engine refuses what is left.
+// The result of a product given by WithReuse may be an operand, but not a view: gorgonia forgets
+// the strides of such a view before the engine sees it, and the engine refuses what is left.
 type Engine struct {
 	gorgonia.StdEng
 
-	// Pool shares the work; nil means the calling goroutine alone. It is read at each call.
+	// Pool shares the work and must be open; nil means the calling goroutine alone.
 	Pool *tensor.Pool
 
 	workspaces sync.Pool
@@ -80,8 +81,9 @@ func (e *Engine) Inner(a, b gorgonia.Tensor) (any, error) {
 	return sum.GetF32(0), err
 }
 
-// Dot computes the product that the shapes ask for, as gorgonia's Dot does. StdEng's own multiplies
-// two vectors without asking the engine; this one does not.
+// Dot computes the product that the shapes ask for: of two vectors [Engine.Inner], otherwise what
+// StdEng chooses, by this engine. Of a vector and a matrix, StdEng turns the matrix by T for the
+// time of the call: no other goroutine may use it meanwhile.
 func (e *Engine) Dot(a, b gorgonia.Tensor, opts ...gorgonia.FuncOpt) (gorgonia.Tensor, error) {
 	if !allFloat32(a, b) || !a.Shape().IsVector() || !b.Shape().IsVector() {
 		return e.StdEng.Dot(a, b, opts...)

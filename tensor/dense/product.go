@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/mminfer/mminfer/kernels/gemm"
+	"github.com/mminfer/mminfer/kernels/vec"
 	"github.com/mminfer/mminfer/tensor"
 )
 
@@ -36,7 +37,7 @@ func (v view) rowMajor() bool { return v.cs == 1 && v.rs >= v.cols }
 type product struct {
 	dst, a, b view
 	panels    []float32 // [gemm.Panels(n)][k][gemm.Rows]
-	rows      []float32 // [m][k], the rows of a if they must be packed too
+	rows      []float32 // [m][k], the rows of a if they must be packed too; [n], sums of a run
 	grain     int       // panels of a group
 	groups    int       // groups of panels
 	tokens    int       // rows of a block; a part is a group by a block
@@ -51,6 +52,8 @@ const (
 	tilePanels = 4
 	// minTokens is the fewest rows worth a part of their own.
 	minTokens = 64
+	// maxSums is the most sums of a part of [summing]: they stay in the first-level cache.
+	maxSums = 2048
 )
 
 // multiply computes dst [m, n] = a [m, k] · b [k, n]. apart says that dst overlaps neither
@@ -82,8 +85,11 @@ func multiply(ws *tensor.Workspace, dst, a, b view, apart bool) {
 
 // cost is the number of elements to pack.
 func (p *product) cost() int {
-	if !p.dst.rowMajor() {
+	switch {
+	case !p.dst.rowMajor():
 		return math.MaxInt
+	case p.sums():
+		return 0
 	}
 	cost := p.b.rows * gemm.Panels(p.b.cols) * gemm.Rows
 	if !p.a.rowMajor() {
@@ -92,6 +98,9 @@ func (p *product) cost() int {
 	return cost
 }
 
+// sums reports whether the product is a sum of the rows of b, which then need no panels.
+func (p *product) sums() bool { return p.a.rows == 1 && p.b.cs == 1 && p.b.cols >= gemm.Rows }
+
 // run packs, then multiplies.
 func (p *product) run(ws *tensor.Workspace) {
 	m, k, n := p.a.rows, p.a.cols, p.b.cols
@@ -99,11 +108,20 @@ func (p *product) run(ws *tensor.Workspace) {
 	if m*k*n < serial {
 		pool = nil
 	}
+	if p.sums() {
+		p.grain = min(max(1, gemm.Panels(n)/pool.Threads()), maxSums/gemm.Rows)
+		p.rows = ws.Floats(n)
+		pool.Run((gemm.Panels(n)+p.grain-1)/p.grain, (*summing)(p))
+		return
+	}
 	parts := pool.Threads() * partsPerThread
 	p.grain = max(1, gemm.Panels(n)/parts/tilePanels) * tilePanels
 	p.groups = (gemm.Panels(n) + p.grain - 1) / p.grain
-	blocks := max(1, min(parts/p.groups, m/minTokens))
-	p.tokens = (m + blocks - 1) / blocks
+	p.tokens = m
+	if blocks := min(parts/p.groups, m/minTokens); blocks > 1 {
+		p.tokens = (m + blocks - 1) / blocks
+	}
+	blocks := (m + p.tokens - 1) / p.tokens
 
 	p.panels = ws.Floats(gemm.Panels(n) * k * gemm.Rows)
 	if p.a.rowMajor() {
@@ -123,9 +141,6 @@ func (p *product) Do(part int) {
 		Tokens: min(p.tokens, p.a.rows-token), Rows: min(p.grain*gemm.Rows, p.b.cols-panel*gemm.Rows), K: p.a.cols,
 		DstStride: p.dst.rs, XStride: p.a.rs,
 	}
-	if d.Tokens <= 0 {
-		return
-	}
 	gemm.F32(p.dst.data[token*p.dst.rs+panel*gemm.Rows:], p.a.data[token*p.a.rs:], p.panels[panel*d.K*gemm.Rows:], d, false)
 }
 
@@ -135,8 +150,8 @@ type packing product
 // Do packs one part.
 func (p *packing) Do(part int) {
 	if part < p.groups {
-		for panel := part * p.grain; panel < min((part+1)*p.grain, gemm.Panels(p.b.cols)); panel++ {
-			p.panel(panel)
+		for panel := part * p.grain; panel < min((part+1)*p.grain, gemm.Panels(p.b.cols)); panel += tilePanels {
+			p.pack(panel)
 		}
 		return
 	}
@@ -144,24 +159,29 @@ func (p *packing) Do(part int) {
 	p.block(from, min(from+p.tokens, p.a.rows))
 }
 
-// panel packs 16 columns of b; missing columns are zero.
-func (p *packing) panel(i int) {
+// pack packs the columns of b from a panel's first on, some panels at a time: in a row-major
+// matrix their elements lie side by side. Missing columns are zero.
+func (p *packing) pack(panel int) {
 	b, k := p.b, p.b.rows
-	panel := p.panels[i*k*gemm.Rows : (i+1)*k*gemm.Rows]
-	from := i * gemm.Rows
-	n := min(gemm.Rows, b.cols-from)
-	if n < gemm.Rows {
-		clear(panel)
-	}
+	first := panel * gemm.Rows
+	last := min(first+tilePanels*gemm.Rows, b.cols)
 	if b.cs == 1 {
+		whole := last - last%gemm.Rows
 		for r := range k {
-			copy(panel[r*gemm.Rows:], b.data[r*b.rs+from:r*b.rs+from+n])
+			row := b.data[r*b.rs : r*b.rs+last]
+			for c := first; c < whole; c += gemm.Rows {
+				*(*[gemm.Rows]float32)(p.panels[c*k+r*gemm.Rows:]) = [gemm.Rows]float32(row[c:])
+			}
 		}
-		return
+		first = whole
 	}
-	for c := range n {
+	if last%gemm.Rows != 0 {
+		clear(p.panels[last/gemm.Rows*gemm.Rows*k:][:k*gemm.Rows])
+	}
+	for c := first; c < last; c++ {
+		out := p.panels[c/gemm.Rows*gemm.Rows*k+c%gemm.Rows:]
 		for r := range k {
-			panel[r*gemm.Rows+c] = b.data[r*b.rs+(from+c)*b.cs]
+			out[r*gemm.Rows] = b.data[r*b.rs+c*b.cs]
 		}
 	}
 }
@@ -174,6 +194,31 @@ func (p *packing) block(from, to int) {
 			for r := from; r < min(from+gemm.Rows, to); r++ {
 				p.rows[r*k+c] = a.data[r*a.rs+c*a.cs]
 			}
+		}
+	}
+}
+
+// summing is the task of a product of one row, dst = Σ_r a[r]·b[r]: parts are groups of columns.
+// Every sum takes the steps that [gemm.F32] takes.
+type summing product
+
+// Do computes the sums of some columns.
+func (p *summing) Do(part int) {
+	from := part * p.grain * gemm.Rows
+	to := min(from+p.grain*gemm.Rows, p.b.cols)
+	dst, run := p.dst.data[from:to], p.rows[from:to]
+	clear(dst)
+	for first := 0; first < p.b.rows; first += gemm.Run {
+		sum := dst
+		if first > 0 {
+			sum = run
+			clear(run)
+		}
+		for r := first; r < min(first+gemm.Run, p.b.rows); r++ {
+			vec.Axpy(sum, p.a.data[r*p.a.cs], p.b.data[r*p.b.rs+from:r*p.b.rs+to])
+		}
+		if first > 0 {
+			vec.Add(dst, run, dst)
 		}
 	}
 }
