@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mminfer/mminfer"
+)
+
+// chat is the command of that name.
+type chat struct {
+	*app
+	model    *modelFlags
+	sampling *samplingFlags
+	load     string
+	verbose  bool
+
+	engine *mminfer.Engine
+	opts   mminfer.GenerateOptions
+	branch          // the timeline in use
+	forks  []branch // those it was forked from, the first one first
+}
+
+// branch is a timeline and the points /undo goes back to.
+type branch struct {
+	s     *mminfer.Session
+	marks []*mminfer.Mark
+}
+
+// Marks hold copies of the state: /undo goes back maxMarks turns, fewer if they would take more
+// than maxMarkBytes.
+const (
+	maxMarks     = 64
+	maxMarkBytes = 1 << 30
+)
+
+const chatCommands = `  /undo        take the last turn back
+  /fork        try something: /back returns to this point
+  /back        leave the branch made by the last /fork
+  /reset       begin a new text
+  /save FILE   save the session
+  /load FILE   go on from a saved session
+  /help        this list
+  /quit        leave (also: Ctrl-D)
+  //...        a line that begins with a slash
+Enter alone lets the model go on. Ctrl-C stops a reply; at the prompt it leaves.`
+
+func (a *app) chatCommand() *cobra.Command {
+	h := &chat{app: a}
+	c := &cobra.Command{
+		Use:   "chat",
+		Short: "Write a text together with the model, line by line",
+		Long: `Chat reads lines and lets the model reply to each. The model sees plain text: each
+line is added to the text so far, after a space where there is none, and the model
+goes on from there. Lines that begin with a slash are commands:
+
+` + chatCommands + `
+
+Where standard input is not a terminal, no prompt is shown and the first command
+that fails ends the program.`,
+		Example: `  mminfer chat
+  mminfer chat -n 60 --temperature 0.9 --load story.session
+  printf 'Once upon a time\n/undo\nThe king\n' | mminfer chat -n 20 --seed 1`,
+		Args: cobra.NoArgs,
+	}
+	h.model = newModelFlags(c)
+	h.sampling = newSamplingFlags(c)
+	c.Flags().StringVar(&h.load, "load", "", "begin with the session in `FILE`")
+	c.Flags().BoolVarP(&h.verbose, "verbose", "v", false, "tell seed and speed on standard error")
+	return a.command(c, h.run)
+}
+
+func (h *chat) run(ctx context.Context, _ []string) (err error) {
+	if h.engine, err = h.open(ctx, h.model); err != nil {
+		return err
+	}
+	defer h.engine.Close()
+	if h.opts, err = h.sampling.options(h.engine); err != nil {
+		return err
+	}
+	h.s = h.engine.NewSession()
+	if h.load != "" {
+		if h.s, err = loadSession(h.engine, h.load); err != nil {
+			return err
+		}
+	}
+	if seed := h.sampling.sow(h.s, h.load == ""); h.verbose && seed != nil {
+		fmt.Fprintf(h.stderr, "seed: %d\n", *seed)
+	}
+	h.note("%s continues plain text: each line is added to the text, and the model goes on. /help lists commands.", modelName(h.model.dir))
+	return h.loop(ctx)
+}
+
+// note tells a person something.
+func (h *chat) note(format string, args ...any) {
+	if h.interactive {
+		fmt.Fprintf(h.stderr, format+"\n", args...)
+	}
+}
+
+// loop reads and answers lines until they end.
+func (h *chat) loop(ctx context.Context) error {
+	lines := h.readLines(ctx)
+	for {
+		h.showPrompt()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case l := <-lines:
+			if l.err != nil && l.text == "" {
+				h.note("")
+				if l.err == io.EOF {
+					return nil
+				}
+				return l.err
+			}
+			err := h.line(ctx, withoutNewline(l.text))
+			if errors.Is(err, errQuit) {
+				return nil
+			}
+			if err != nil && (!h.interactive || ctx.Err() != nil || h.out.err != nil) {
+				return err
+			}
+			if err != nil {
+				fmt.Fprintln(h.stderr, message(err))
+			}
+		}
+	}
+}
+
+// inputLine is a line with its end, or what is left at the end of the input, and the error that
+// ended it.
+type inputLine struct {
+	text string
+	err  error
+}
+
+// readLines reads beside the loop, which so can be interrupted while it waits.
+func (h *chat) readLines(ctx context.Context) <-chan inputLine {
+	lines := make(chan inputLine)
+	go func() {
+		r := bufio.NewReader(h.stdin)
+		for {
+			text, err := r.ReadString('\n')
+			select {
+			case lines <- inputLine{text, err}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return lines
+}
+
+func (h *chat) showPrompt() {
+	if !h.interactive {
+		return
+	}
+	prompt := "> "
+	if n := len(h.forks); n > 0 {
+		prompt = fmt.Sprintf("fork %d> ", n)
+	}
+	_, _ = io.WriteString(h.out, h.outStyle.bold(prompt)) // h.out remembers the error
+}
+
+// line does what a line says.
+func (h *chat) line(ctx context.Context, text string) error {
+	if rest, ok := strings.CutPrefix(text, "//"); ok {
+		return h.turn(ctx, "/"+rest)
+	}
+	if strings.HasPrefix(text, "/") {
+		return h.command(text)
+	}
+	return h.turn(ctx, text)
+}
+
+// turn adds a line to the text and shows the model's reply.
+func (h *chat) turn(ctx context.Context, text string) error {
+	ids, err := h.s.Encode(h.separator(text) + text)
+	if err != nil {
+		return err
+	}
+	if h.s.Len()+len(ids) == 0 {
+		return errors.New("the text is empty: write how it begins")
+	}
+	mark := h.mark()
+	replyCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	h.reply.Store(&cancel)
+	defer h.reply.Store(nil)
+	r, err := h.startReply(replyCtx, h.s, ids)
+	if err != nil { // a line half read is no part of the text
+		return errors.Join(h.rewind(mark), h.stopped(ctx, err, "the line was taken back"))
+	}
+	err = r.run(replyCtx, h.s, h.opts, h.out, "")
+	if !strings.HasSuffix(r.text.String(), "\n") {
+		_, _ = io.WriteString(h.out, "\n") // h.out remembers the error
+	}
+	if r.stop == mminfer.StopEOS {
+		h.note("(the end; the next line begins a new text)")
+	}
+	if h.verbose {
+		fmt.Fprintln(h.stderr, r.timings())
+	}
+	return h.stopped(ctx, err, "(stopped)")
+}
+
+// stopped forgives an error that is only the user's stopping of a reply.
+func (h *chat) stopped(ctx context.Context, err error, note string) error {
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		h.note("%s", note)
+		return nil
+	}
+	return err
+}
+
+// separator is what comes between the text so far and a line.
+func (h *chat) separator(text string) string {
+	ids := h.s.Tokens()
+	if len(ids) == 0 || text == "" || strings.ContainsRune(" \t,.;:!?'", rune(text[0])) {
+		return ""
+	}
+	last, err := h.engine.Detokenize(ids[len(ids)-1:])
+	if err != nil || last == "" || strings.HasSuffix(last, " ") || strings.HasSuffix(last, "\n") {
+		return "" // after the end of a text a new one begins
+	}
+	return " "
+}
+
+// mark remembers the present point for /undo.
+func (h *chat) mark() *mminfer.Mark {
+	m := h.s.Mark()
+	keep := min(maxMarks, max(1, int(maxMarkBytes/max(1, h.s.Bytes()))))
+	h.marks = append(h.marks, m)
+	if drop := len(h.marks) - keep; drop > 0 {
+		h.marks = append([]*mminfer.Mark(nil), h.marks[drop:]...)
+	}
+	return m
+}
+
+// rewind goes back to the last mark, m, and forgets it.
+func (h *chat) rewind(m *mminfer.Mark) error {
+	h.marks = h.marks[:len(h.marks)-1]
+	return h.s.Rewind(m)
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// errQuit ends a chat.
+var errQuit = errors.New("quit")
+
+// command does a line that begins with a slash.
+func (h *chat) command(line string) error {
+	name, arg, _ := strings.Cut(line, " ")
+	arg = strings.TrimSpace(arg)
+	if name == "/save" || name == "/load" {
+		if arg == "" {
+			return fmt.Errorf("%s needs the name of a file", name)
+		}
+	} else if arg != "" {
+		return fmt.Errorf("%s takes nothing after it; // begins a line of text that starts with a slash", name)
+	}
+	switch name {
+	case "/undo":
+		return h.undo()
+	case "/fork":
+		h.fork()
+	case "/back":
+		return h.back()
+	case "/reset":
+		h.branch = branch{s: h.engine.NewSession()}
+		h.sampling.sow(h.s, true)
+		h.note("a new text begins")
+	case "/save":
+		if err := h.saveSession(h.s, arg); err != nil {
+			return err
+		}
+		h.note("saved %d tokens in %s", h.s.Len(), arg)
+	case "/load":
+		s, err := loadSession(h.engine, arg)
+		if err != nil {
+			return err
+		}
+		h.branch = branch{s: s}
+		h.note("a text of %d tokens", s.Len())
+	case "/help":
+		fmt.Fprintln(h.stderr, chatCommands)
+	case "/quit", "/exit":
+		return errQuit
+	default:
+		return fmt.Errorf("unknown command %s; /help lists what there is", name)
+	}
+	return nil
+}
+
+// undo takes the last turn back. Unless a seed was given the next reply will be another one.
+func (h *chat) undo() error {
+	if len(h.marks) == 0 {
+		return errors.New("there is no turn to take back")
+	}
+	if err := h.rewind(h.marks[len(h.marks)-1]); err != nil {
+		return err
+	}
+	if !h.sampling.set.Changed("seed") {
+		h.sampling.sow(h.s, true)
+	}
+	h.note("back at %d tokens", h.s.Len())
+	return nil
+}
+
+// fork goes on with a copy of the timeline.
+func (h *chat) fork() {
+	h.forks = append(h.forks, h.branch)
+	h.branch = branch{s: h.s.Fork(), marks: append(h.marks[:0:0], h.marks...)}
+	h.note("in a branch now; /back returns here")
+}
+
+// back forgets the branch and goes on where it was forked.
+func (h *chat) back() error {
+	if len(h.forks) == 0 {
+		return errors.New("there is no branch to leave: /fork makes one")
+	}
+	last := len(h.forks) - 1
+	h.branch, h.forks = h.forks[last], h.forks[:last]
+	h.note("back before the fork, at %d tokens", h.s.Len())
+	return nil
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mminfer/mminfer"
+)
+
+// generate is the command of that name.
+type generate struct {
+	*app
+	model    *modelFlags
+	sampling *samplingFlags
+
+	file, save, load string
+	json, verbose    bool
+	logProbs         whole
+	wantLogProbs     func() bool
+
+	engine *mminfer.Engine
+	loaded time.Duration
+}
+
+func (a *app) generateCommand() *cobra.Command {
+	g := &generate{app: a, logProbs: whole{max: math.MaxInt16}}
+	c := &cobra.Command{
+		Use:   "generate [PROMPT]",
+		Short: "Continue a text",
+		Long: `Generate continues a text and shows the continuation as it comes, after the text.
+
+The text comes from the arguments, from -f FILE, or from standard input if that is
+a file or a pipe; one line end at the end of a file or of standard input is dropped.
+
+A session saved by --save and loaded by --load goes on where it ended, without
+reading its text again; only the new text and its continuation are shown. Ctrl-C
+ends the text early; the session up to there is saved too.`,
+		Example: `  mminfer generate "Once upon a time"
+  echo "The old king called his three sons" | mminfer generate -n 50 --seed 1
+  mminfer generate "Once upon a time" -n 20 --save story.session
+  mminfer generate --load story.session -n 20
+  mminfer generate "Once" -n 5 --greedy --json --logprobs 3`,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	f := c.Flags()
+	g.model = newModelFlags(c)
+	f.StringVarP(&g.file, "file", "f", "", "read the text from `FILE`, - for standard input")
+	g.sampling = newSamplingFlags(c)
+	f.StringVar(&g.save, "save", "", "save the session to `FILE` at the end")
+	f.StringVar(&g.load, "load", "", "go on from the session in `FILE`")
+	f.BoolVar(&g.json, "json", false, "write one JSON object at the end instead of the text")
+	f.Var(&g.logProbs, "logprobs", "with --json: log-probabilities of the tokens, and the n most probable ones at each")
+	f.Lookup("logprobs").DefValue = ""
+	f.BoolVarP(&g.verbose, "verbose", "v", false, "tell seed and speed on standard error")
+	g.wantLogProbs = func() bool { return f.Changed("logprobs") }
+	return a.command(c, g.run)
+}
+
+func (g *generate) run(ctx context.Context, args []string) (err error) {
+	if g.wantLogProbs() && !g.json {
+		return usagef("--logprobs needs --json")
+	}
+	prompt, err := g.prompt(args)
+	if err != nil {
+		return err
+	}
+	if g.save != "" {
+		if err := checkFolder(g.save); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+	}
+	start := time.Now()
+	if g.engine, err = g.open(ctx, g.model); err != nil {
+		return err
+	}
+	defer g.engine.Close()
+	g.loaded = time.Since(start)
+	opts, err := g.sampling.options(g.engine)
+	if err != nil {
+		return err
+	}
+	opts.LogProbs, opts.TopLogs = g.wantLogProbs(), g.logProbs.value
+	s := g.engine.NewSession()
+	if g.load != "" {
+		if s, err = loadSession(g.engine, g.load); err != nil {
+			return err
+		}
+	}
+	ids, err := s.Encode(prompt)
+	if err != nil {
+		return err
+	}
+	if s.Len()+len(ids) == 0 {
+		return usagef("there is nothing to continue: the text is empty")
+	}
+	return g.continueText(ctx, s, prompt, ids, opts)
+}
+
+// prompt reads the text to continue. Without a session there must be one.
+func (g *generate) prompt(args []string) (string, error) {
+	text, found, err := g.readText(args, g.file)
+	if err != nil || found {
+		if len(args) == 0 {
+			text = withoutNewline(text)
+		}
+		return text, err
+	}
+	if g.load == "" {
+		return "", usagef("there is no text to continue: give it as an argument, with -f FILE or on standard input")
+	}
+	return "", nil
+}
+
+// continueText feeds the prompt, shows it and its continuation, and saves the session.
+func (g *generate) continueText(ctx context.Context, s *mminfer.Session, prompt string, ids []int32, opts mminfer.GenerateOptions) error {
+	seed := g.sampling.sow(s, g.load == "")
+	if g.verbose && seed != nil {
+		fmt.Fprintf(g.stderr, "seed: %d\n", *seed)
+	}
+	r, err := g.startReply(ctx, s, ids)
+	if err != nil {
+		return err
+	}
+	w := io.Writer(g.out)
+	if g.json {
+		w = io.Discard
+	}
+	err = r.run(ctx, s, opts, w, g.outStyle.bold(prompt))
+	if err == nil || errors.Is(err, context.Canceled) {
+		if failed := g.finish(r, s, prompt, ids, seed); failed != nil {
+			return failed
+		}
+	}
+	return err
+}
+
+// finish ends the output of a continuation, complete or interrupted, and saves the session.
+func (g *generate) finish(r *reply, s *mminfer.Session, prompt string, ids []int32, seed *uint64) error {
+	t := r.timings()
+	t.Load = g.loaded.Seconds()
+	var err error
+	switch {
+	case g.json:
+		err = writeJSON(g.out, g.result(r, prompt, ids, seed, t))
+	case len(r.ids) > 0 && !strings.HasSuffix(prompt+r.text.String(), "\n"):
+		_, err = io.WriteString(g.out, "\n")
+	}
+	if g.save != "" {
+		err = errors.Join(err, g.saveSession(s, g.save))
+	}
+	if g.verbose {
+		fmt.Fprintf(g.stderr, "%s; loaded in %.3f s\n", t, t.Load)
+	}
+	return err
+}
+
+// generated is what --json writes.
+type generated struct {
+	Model     string              `json:"model"`
+	Prompt    string              `json:"prompt"`
+	PromptIDs []int32             `json:"prompt_ids"`
+	IDs       []int32             `json:"ids"`
+	Text      string              `json:"text"` // without the prompt
+	LogProbs  []float64           `json:"logprobs,omitempty"`
+	Top       [][]mminfer.LogProb `json:"top_logprobs,omitempty"`
+	Stop      string              `json:"stop"` // length, eos, stop or interrupted
+	Seed      *uint64             `json:"seed"` // null if a loaded session's generator went on
+	Timings   timings             `json:"timings"`
+}
+
+func (g *generate) result(r *reply, prompt string, ids []int32, seed *uint64, t timings) generated {
+	stop := string(r.stop)
+	if stop == "" {
+		stop = "interrupted"
+	}
+	return generated{modelName(g.model.dir), prompt, append([]int32{}, ids...), r.ids, r.text.String(), r.logProbs, r.top, stop, seed, t}
+}

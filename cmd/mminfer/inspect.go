@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mminfer/mminfer/loader"
+	"github.com/mminfer/mminfer/models"
+)
+
+// inspected describes a model directory.
+type inspected struct {
+	Model       string           `json:"model"`
+	Type        string           `json:"type"`
+	Layers      int              `json:"layers"`
+	Width       int              `json:"width"`
+	Vocab       int              `json:"vocab"`
+	Parameters  int64            `json:"parameters"`
+	TensorCount int              `json:"tensor_count"`
+	Bytes       int64            `json:"bytes"`           // of all tensors in the checkpoint
+	ByType      map[string]int64 `json:"bytes_by_type"`   // element type to bytes
+	StateBytes  int64            `json:"state_bytes"`     // of a session
+	GrowthBytes int64            `json:"bytes_per_token"` // that a session grows by
+	Tensors     []tensorInfo     `json:"tensors,omitempty"`
+}
+
+type tensorInfo struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Shape []int  `json:"shape"`
+	Bytes int    `json:"bytes"`
+}
+
+func (a *app) inspectCommand() *cobra.Command {
+	var tensors, asJSON bool
+	c := &cobra.Command{
+		Use:   "inspect [DIR]",
+		Short: "Describe a model without loading it",
+		Long: `Inspect checks a model directory against its architecture, without packing weights,
+and tells its size, the memory of a session and, with --tensors, every tensor.
+Without DIR it describes the built-in model.`,
+		Example: `  mminfer inspect
+  mminfer inspect demo/fable --tensors
+  mminfer inspect --json`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: directories,
+	}
+	c.Flags().BoolVar(&tensors, "tensors", false, "list the tensors")
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return a.command(c, func(_ context.Context, args []string) error {
+		dir := ""
+		if len(args) > 0 {
+			dir = args[0]
+		}
+		i, err := inspect(dir, tensors)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return writeJSON(a.out, i)
+		}
+		return i.write(a.out)
+	})
+}
+
+// directories completes arguments with directories.
+func directories(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+func inspect(dir string, tensors bool) (*inspected, error) {
+	ck, err := openCheckpoint(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer ck.Close()
+	m, err := models.New(ck, models.Options{BindOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	i := &inspected{
+		Model: modelName(dir), Type: m.Type, Layers: m.Layers(), Width: m.Width, Vocab: m.Vocab, Parameters: m.Params,
+		Bytes: ck.Bytes(), ByType: map[string]int64{},
+		StateBytes: int64(4 * m.StateFloats()), GrowthBytes: int64(4 * m.FloatsPerToken()),
+	}
+	i.addTensors(ck, tensors)
+	return i, nil
+}
+
+func (i *inspected) addTensors(ck *loader.Checkpoint, list bool) {
+	for _, name := range ck.Names() {
+		t, _ := ck.Tensor(name)
+		i.TensorCount++
+		i.ByType[t.Type.String()] += int64(len(t.Data))
+		if list {
+			i.Tensors = append(i.Tensors, tensorInfo{name, t.Type.String(), append([]int{}, t.Shape...), len(t.Data)})
+		}
+	}
+}
+
+func (i *inspected) write(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var types []string
+	for _, t := range slices.Sorted(maps.Keys(i.ByType)) {
+		types = append(types, fmt.Sprintf("%s in %s", bytesText(i.ByType[t]), t))
+	}
+	growth := "none: it does not depend on the length of the text"
+	if i.GrowthBytes > 0 {
+		growth = grouped(i.GrowthBytes) + " bytes a token"
+	}
+	for _, row := range [][2]string{
+		{"model", i.Model},
+		{"architecture", i.Type},
+		{"layers", grouped(int64(i.Layers))},
+		{"width", grouped(int64(i.Width))},
+		{"vocabulary", tokensText(int64(i.Vocab))},
+		{"parameters", grouped(i.Parameters)},
+		{"tensors", fmt.Sprintf("%s: %s", grouped(int64(i.TensorCount)), strings.Join(types, ", "))},
+		{"session", grouped(i.StateBytes) + " bytes"},
+		{"growth", growth},
+	} {
+		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+	}
+	if err := w.Flush(); err != nil || len(i.Tensors) == 0 {
+		return err
+	}
+	fmt.Fprintln(w, "\nname\ttype\tshape\tbytes")
+	for _, t := range i.Tensors {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Name, t.Type, strings.ReplaceAll(strings.Trim(fmt.Sprint(t.Shape), "[]"), " ", " x "), grouped(int64(t.Bytes)))
+	}
+	return w.Flush()
+}

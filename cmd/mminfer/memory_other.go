@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// memory is not known here.
+func memory() memoryInfo { return memoryInfo{} }

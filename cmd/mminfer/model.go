@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mminfer/mminfer"
+	"github.com/mminfer/mminfer/demo"
+	"github.com/mminfer/mminfer/loader"
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// modelFlags choose a model and how it is run.
+type modelFlags struct {
+	dir     string
+	threads *whole
+	quant   *format
+}
+
+// modelFlag adds -m.
+func modelFlag(c *cobra.Command, dir *string) {
+	c.Flags().StringVarP(dir, "model", "m", "", "`directory` of the model (default: the built-in one)")
+	_ = c.MarkFlagDirname("model") // fails only if the flag does not exist
+}
+
+func newModelFlags(c *cobra.Command) *modelFlags {
+	m := new(modelFlags)
+	modelFlag(c, &m.dir)
+	m.threads, m.quant = threadsFlag(c), quantFlag(c)
+	return m
+}
+
+// modelName is what a model is called in output: the last part of its directory's path.
+func modelName(dir string) string {
+	if dir == "" {
+		return demo.Fable
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return filepath.Base(dir)
+}
+
+// open loads the model. When ctx ends it returns at once and leaves the loading to itself.
+func (a *app) open(ctx context.Context, m *modelFlags) (*mminfer.Engine, error) {
+	bar := a.bar("packing weights", 300*time.Millisecond, bytesText)
+	defer bar.done()
+	opts := []mminfer.Option{
+		mminfer.WithThreads(m.threads.value), mminfer.WithFormat(m.quant.Format), mminfer.WithProgress(bar.set),
+	}
+	type result struct {
+		e   *mminfer.Engine
+		err error
+	}
+	loaded := make(chan result)
+	go func() {
+		var r result
+		if m.dir == "" {
+			r.e, r.err = mminfer.OpenFS(demo.FS, demo.Fable, opts...)
+		} else {
+			r.e, r.err = mminfer.Open(m.dir, opts...)
+		}
+		select {
+		case loaded <- r:
+		case <-ctx.Done():
+			if r.err == nil {
+				_ = r.e.Close() // nobody is left to tell
+			}
+		}
+	}()
+	select {
+	case r := <-loaded:
+		return r.e, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// openCheckpoint opens a model directory, or the built-in one, without building the model.
+func openCheckpoint(dir string) (*loader.Checkpoint, error) {
+	if dir == "" {
+		return loader.OpenFS(demo.FS, demo.Fable)
+	}
+	return loader.Open(dir)
+}
+
+// formatName names a format; for auto, the one that most bytes of the checkpoint have.
+func formatName(ck *loader.Checkpoint, f tensor.Format) string {
+	bytes := map[tensor.Format]int{}
+	best := f
+	for _, name := range ck.Names() {
+		t, _ := ck.Tensor(name)
+		kept := f.For(t.Type)
+		if bytes[kept] += len(t.Data); bytes[kept] > bytes[best] {
+			best = kept
+		}
+	}
+	return strings.ToLower(best.String())
+}
