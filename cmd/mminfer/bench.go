@@ -112,7 +112,7 @@ func (b *bench) format(ctx context.Context, f tensor.Format) error {
 	defer ck.Close()
 	most := slices.MaxFunc(b.threads.values, func(x, y whole) int { return x.value - y.value })
 	loading := tensor.NewPool(most.value)
-	bar := b.bar("packing weights", 0, bytesText)
+	bar := b.bar("packing weights", packingHidden, bytesText)
 	m, err := models.New(ck, models.Options{Format: f, Pool: loading, Progress: bar.set})
 	bar.done()
 	loading.Close()

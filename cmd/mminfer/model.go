@@ -45,9 +45,12 @@ func modelName(dir string) string {
 	return filepath.Base(dir)
 }
 
+// packingHidden is how long packing goes on without a bar.
+const packingHidden = 300 * time.Millisecond
+
 // open loads the model. When ctx ends it returns at once and leaves the loading to itself.
 func (a *app) open(ctx context.Context, m *modelFlags) (*mminfer.Engine, error) {
-	bar := a.bar("packing weights", 300*time.Millisecond, bytesText)
+	bar := a.bar("packing weights", packingHidden, bytesText)
 	defer bar.done()
 	opts := []mminfer.Option{
 		mminfer.WithThreads(m.threads.value), mminfer.WithFormat(m.quant.Format), mminfer.WithProgress(bar.set),
