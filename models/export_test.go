@@ -25,3 +25,9 @@ func Seal(stored []byte) {
 
 // HeaderSize is the size of a stored state's header without its checksum.
 const HeaderSize = headerSize
+
+// SealFrame puts the right checksum behind the first frame of a stored state, of n numbers.
+func SealFrame(stored []byte, n int) {
+	frame := stored[headerSize+4:]
+	binary.LittleEndian.PutUint32(frame[4*n:], new(frames).seal(frame[:4*n]))
+}

@@ -142,16 +142,20 @@ func TestDecodeAllocations(t *testing.T) {
 					for i := range sequences {
 						s := m.NewState()
 						advance(t, m, s, text(m, 60+i, 1)...)
-						s.Reserve(200)
+						s.Reserve(700)
 						b.Seqs = append(b.Seqs, models.Seq{IDs: []int32{5}, State: s, Want: models.WantLast})
 					}
-					n := testing.AllocsPerRun(1, func() {
+					hundred := func() {
 						for range 100 {
 							if err := m.Forward(&b, ws); err != nil {
 								t.Fatal(err)
 							}
 						}
-					})
+					}
+					n := testing.AllocsPerRun(1, hundred)
+					for range 2 { // the runtime of the process allocates now and then, too
+						n = min(n, testing.AllocsPerRun(1, hundred))
+					}
 					if n != 0 {
 						t.Errorf("%v: %v allocations in 100 tokens of %d sequences on %d threads", format, n, sequences, p.Threads())
 					}

@@ -223,6 +223,15 @@ func TestStateForged(t *testing.T) {
 		models.Seal(data)
 		return data
 	}
+	const frames = models.HeaderSize + 4
+	notFinite := bytes.Clone(good)
+	copy(notFinite[frames+12:], []byte{0, 0, 0x80, 0xff}) // -Inf
+	models.SealFrame(notFinite, m.StateFloats())
+	const page = 4*2*nn.PageLen*(8+16) + 4 // of the windowed attention, which comes first
+	swapped := bytes.Clone(good)
+	pages := swapped[frames+4*m.StateFloats()+4:]
+	copy(pages, good[len(good)-len(pages)+page:][:page])
+	copy(pages[page:], good[len(good)-len(pages):][:page])
 	pos := func(n uint64) []byte {
 		return forge(models.HeaderSize-8, binary.LittleEndian.AppendUint64(nil, n)...)
 	}
@@ -242,6 +251,8 @@ func TestStateForged(t *testing.T) {
 		{"position 40", pos(40), models.ErrCorrupt, "bytes after its end"},
 		{"position 89", pos(89), nil, ""}, // of the same pages: nothing to tell it by but the sum
 		{"position 200", pos(200), models.ErrCorrupt, "checksum of frame"},
+		{"not finite", notFinite, models.ErrCorrupt, "number 3 of frame 1 is -Inf"},
+		{"pages swapped", swapped, models.ErrCorrupt, "checksum of frame 2"},
 		{"trailing byte", append(bytes.Clone(good), 0), models.ErrCorrupt, "1 bytes after its end"},
 		{"twice", append(bytes.Clone(good), good...), models.ErrCorrupt, "after its end"},
 		{"another model", stored(t, other.NewState()), models.ErrOtherModel, ""},
@@ -319,7 +330,7 @@ func (f *failing) Write(b []byte) (int, error) {
 }
 
 // FuzzState feeds stored states, some with their header sealed anew. What is accepted must be
-// stored again as it was.
+// stored again as it was. (-fuzzminimizetime 10x: the states are large.)
 func FuzzState(f *testing.F) {
 	need(f)
 	m := open(f, hybrid, models.Options{})

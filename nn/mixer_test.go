@@ -411,11 +411,11 @@ func (c *mixerCase) testAllocations(t *testing.T) {
 		s := newTimeline(c.m)
 		c.pieces(ws, s, c.xs[1], c.random)
 		if kv := s.state.KV; kv != nil && c.m.StateSpec().KV.Window == 0 {
-			kv.Reserve(2 * tokens)
+			kv.Reserve(2 * attempts * tokens)
 		}
 		x, y := c.xs[1].Slice(0, 1), tensor.NewMat(1, c.xs[1].Cols)
 		spans := make([]Span, 1)
-		n := testing.AllocsPerRun(1, func() { // once to warm up, once to count
+		n := allocations(func() {
 			for range tokens {
 				spans[0] = Span{From: 0, To: 1, Pos: s.pos, State: s.state}
 				s.pos++
@@ -426,6 +426,20 @@ func (c *mixerCase) testAllocations(t *testing.T) {
 			t.Errorf("%v allocations in %d tokens on %d threads", n, tokens, pool.Threads())
 		}
 	}
+}
+
+// attempts is how often allocations are counted: the count is that of the whole process, whose
+// runtime allocates now and then.
+const attempts = 3
+
+// allocations returns the least number of allocations that f makes after a first run.
+func allocations(f func()) (least float64) {
+	for i := range attempts {
+		if n := testing.AllocsPerRun(1, f); i == 0 || n < least {
+			least = n
+		}
+	}
+	return least
 }
 
 // TestMixerNoTokens feeds nothing: no sequence, and a sequence of no tokens.
