@@ -252,8 +252,10 @@ func (g *generationConfig) read(generation, config []byte) error {
 	var c struct {
 		EOS idList `json:"eos_token_id"`
 	}
-	if err := json.Unmarshal(config, &c); err != nil {
-		return fmt.Errorf("mminfer: config.json: %w", err)
+	if config != nil { // without one the model cannot be built, and says so
+		if err := json.Unmarshal(config, &c); err != nil {
+			return fmt.Errorf("mminfer: config.json: %w", err)
+		}
 	}
 	if generation != nil {
 		if err := json.Unmarshal(loader.StandardJSON(generation), g); err != nil {

@@ -12,12 +12,14 @@ var (
 	ErrClosed = errors.New("mminfer: the engine is closed")
 	// ErrNoTokenizer: the model directory has no tokenizer.json, so only ids can be used.
 	ErrNoTokenizer = errors.New("mminfer: the model has no tokenizer.json; use token ids")
-	// ErrNothingFed: a session without a token has nothing to continue.
-	ErrNothingFed = errors.New("mminfer: nothing to continue: the session and the prompt are empty")
+	// ErrNothingFed: the timeline has no token that is not absorbed yet, so there is nothing to
+	// continue.
+	ErrNothingFed = errors.New("mminfer: nothing to continue: feed at least one token")
 	// ErrCorrupt: a stored session is damaged or cut short.
 	ErrCorrupt = models.ErrCorrupt
 	// ErrOtherModel: a stored session belongs to another model, tokenizer or lossy weight format.
 	ErrOtherModel = models.ErrOtherModel
-	// ErrNaN: the model's output is not a number.
+	// ErrNaN: the model's output is not a number, so no token can be chosen. The session stays
+	// where it is; rewind it, or feed a token.
 	ErrNaN = errors.New("mminfer: the model's output is not a number")
 )

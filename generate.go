@@ -2,6 +2,7 @@ package mminfer
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -41,6 +42,17 @@ type Token struct {
 	Stop StopReason // of the last token
 }
 
+// check refuses options without meaning.
+func (o *GenerateOptions) check(vocab int) error {
+	if o.MaxTokens < 0 {
+		return fmt.Errorf("mminfer: max tokens: found %d, expected at least 0", o.MaxTokens)
+	}
+	if o.TopLogs < 0 {
+		return fmt.Errorf("mminfer: top log-probabilities: found %d, expected at least 0", o.TopLogs)
+	}
+	return o.Sampling.check(vocab)
+}
+
 // Defaults returns the options that the checkpoint's generation_config.json asks for.
 func (e *Engine) Defaults() GenerateOptions {
 	g := &e.generation
@@ -75,6 +87,10 @@ func (s *Session) Seed(seed uint64) { s.sampler.rng.Seed(seed, 0x9e3779b97f4a7c1
 // An error is yielded once, last, with the text that was held back until then.
 func (s *Session) Generate(ctx context.Context, prompt string, opts GenerateOptions) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
+		if err := opts.check(s.engine.model.Vocab); err != nil {
+			yield(Token{}, err)
+			return
+		}
 		if prompt != "" {
 			ids, err := s.Encode(prompt)
 			if err != nil {
@@ -122,11 +138,11 @@ type generation struct {
 }
 
 func newGeneration(s *Session, opts GenerateOptions) (*generation, error) {
-	if len(s.history) == 0 {
-		return nil, ErrNothingFed
-	}
-	if err := opts.Sampling.check(s.engine.model.Vocab); err != nil {
+	if err := opts.check(s.engine.model.Vocab); err != nil {
 		return nil, err
+	}
+	if s.state.Pos() == len(s.history) { // also after a token could not be chosen
+		return nil, ErrNothingFed
 	}
 	g := &generation{s: s, opts: opts}
 	if s.engine.tokenizer != nil {

@@ -35,7 +35,13 @@ func WithFormat(f tensor.Format) Option { return func(o *options) { o.format = f
 
 // WithLogger makes the engine log what it loads. Without it the library is silent. Prompts and
 // texts are never logged.
-func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
+func WithLogger(l *slog.Logger) Option {
+	return func(o *options) {
+		if l != nil {
+			o.logger = l
+		}
+	}
+}
 
 // WithProgress has f called while weights are packed, with the bytes done and in all.
 func WithProgress(f func(done, total int64)) Option { return func(o *options) { o.progress = f } }

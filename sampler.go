@@ -23,7 +23,7 @@ type sampler struct {
 // candidate is a token still in the draw.
 type candidate struct {
 	id int32
-	z  float64 // logit
+	z  float64 // logit less the largest, by the temperature
 	p  float64
 }
 
@@ -41,10 +41,14 @@ func (s *sampler) next(logits []float32, history []int32, p *Sampling) (int32, e
 		return int32(route.ArgMax(logits)), nil
 	}
 	s.penalise(logits, history, p)
-	if p.Temperature == 0 {
-		return s.argmax(), nil
+	best := s.argmax()
+	switch top := s.logits[best]; {
+	case math.IsInf(top, -1):
+		return 0, fmt.Errorf("mminfer: the logit bias excludes every token at token %d", len(history))
+	case p.Temperature == 0 || math.IsInf(top, 1):
+		return best, nil
 	}
-	s.filter(p)
+	s.filter(p, s.logits[best])
 	return s.draw(), nil
 }
 
@@ -86,6 +90,9 @@ func (s *sampler) penalise(logits []float32, history []int32, p *Sampling) {
 			*z /= repetition
 		}
 		*z -= float64(float64(n)*p.FrequencyPenalty) + p.PresencePenalty
+		if *z != *z { // ∞ - ∞, of penalties beyond all measure
+			*z = math.Inf(-1)
+		}
 	}
 }
 
@@ -100,8 +107,9 @@ func (s *sampler) argmax() int32 {
 	return int32(best)
 }
 
-// filter fills s.kept with the tokens that remain and their probabilities.
-func (s *sampler) filter(p *Sampling) {
+// filter fills s.kept with the tokens that remain and their probabilities; top is the largest
+// logit.
+func (s *sampler) filter(p *Sampling, top float64) {
 	least := math.Inf(-1)
 	if p.TopK > 0 && p.TopK < len(s.logits) {
 		least = s.kthLargest(p.TopK)
@@ -109,7 +117,8 @@ func (s *sampler) filter(p *Sampling) {
 	s.kept = s.kept[:0]
 	for i, z := range s.logits {
 		if z >= least && !math.IsInf(z, -1) {
-			s.kept = append(s.kept, candidate{id: int32(i), z: z / p.Temperature})
+			// Less the largest before the division, which then cannot overflow upwards.
+			s.kept = append(s.kept, candidate{id: int32(i), z: (z - top) / p.Temperature})
 		}
 	}
 	s.softmax()
@@ -154,16 +163,12 @@ func (s *sampler) kthLargest(k int) float64 {
 	return h[0]
 }
 
-// softmax turns the logits of s.kept into probabilities.
+// softmax turns the logits of s.kept, the largest of which is 0, into probabilities.
 func (s *sampler) softmax() {
-	top := math.Inf(-1)
-	for _, c := range s.kept {
-		top = max(top, c.z)
-	}
 	var sum float64
 	for i := range s.kept {
 		c := &s.kept[i]
-		c.p = exp(c.z - top)
+		c.p = exp(c.z)
 		sum += c.p
 	}
 	for i := range s.kept {
@@ -270,7 +275,9 @@ func logSumExp(logits []float32) float64 {
 
 // topLogProbs returns the n most probable tokens, ties by id.
 func topLogProbs(logits []float32, n int, total float64) []LogProb {
-	n = min(n, len(logits))
+	if n = min(n, len(logits)); n == 0 {
+		return nil
+	}
 	top := make([]LogProb, 0, n+1)
 	for i, z := range logits {
 		lp := float64(z) - total

@@ -21,7 +21,7 @@ type Sampling struct {
 	PresencePenalty   float64 // subtracted from seen tokens
 	PenaltyLast       int     // how many last tokens the penalties see; 0 is all
 
-	LogitBias map[int32]float64 // added to the logits of tokens
+	LogitBias map[int32]float64 // added to the logits of tokens; -Inf excludes one
 }
 
 // check refuses parameters without meaning.
@@ -46,8 +46,8 @@ func (p *Sampling) check(vocab int) error {
 		}
 	}
 	for id, b := range p.LogitBias {
-		if id < 0 || int(id) >= vocab || b != b {
-			return fmt.Errorf("mminfer: logit bias of token %d: found %v, expected a number and an id from 0 to %d", id, b, vocab-1)
+		if id < 0 || int(id) >= vocab || !(b <= math.MaxFloat64) {
+			return fmt.Errorf("mminfer: logit bias of token %d: found %v, expected a number or -Inf, and an id from 0 to %d", id, b, vocab-1)
 		}
 	}
 	return nil

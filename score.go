@@ -7,8 +7,8 @@ import (
 )
 
 // Logits feeds ids to an empty timeline and shows visit the logits after each, [Vocab]: row i
-// predicts the token after ids[i]. The row is valid during the call only. An error of visit ends
-// the walk and is returned.
+// predicts the token after ids[i]. The row is valid during the call only, in which the engine must
+// not be used. An error of visit ends the walk and is returned.
 func (e *Engine) Logits(ctx context.Context, ids []int32, visit func(i int, logits []float32) error) error {
 	if err := e.checkIDs(ids); err != nil {
 		return err

@@ -2,6 +2,7 @@ package mminfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mminfer/mminfer/models"
@@ -23,7 +24,9 @@ const prefillChunk = 512
 
 // NewSession returns an empty timeline.
 func (e *Engine) NewSession() *Session {
-	return &Session{engine: e, state: e.model.NewState()}
+	s := &Session{engine: e, state: e.model.NewState()}
+	s.Seed(0)
+	return s
 }
 
 // Len returns the number of tokens of the timeline.
@@ -100,26 +103,31 @@ func (s *Session) Fork() *Session {
 	return &f
 }
 
-// Mark is a point of a timeline to rewind to.
+// Mark is a point of a timeline to return to.
 type Mark struct {
+	engine  *Engine
 	state   *models.State
-	history int
+	history []int32
 	sampler sampler
 }
 
 // Mark remembers the present point. It holds a copy of the state.
 func (s *Session) Mark() *Mark {
-	return &Mark{s.state.Clone(), len(s.history), s.sampler.clone()}
+	// Ids are only ever appended, so the mark can share them; what is appended after a rewind
+	// goes elsewhere, because their capacity ends here.
+	ids := s.history[:len(s.history):len(s.history)]
+	return &Mark{s.engine, s.state.Clone(), ids, s.sampler.clone()}
 }
 
-// Rewind returns to a mark of this timeline, which stays usable. Tokens from there on are
-// forgotten. The error tells a mark that lies ahead of the timeline.
+// Rewind returns to a mark, which stays usable: of this timeline, of one that it was forked from,
+// or of any other of the same engine. The tokens, the state and the generator of random numbers
+// are then those of the mark. The error tells a mark of another engine.
 func (s *Session) Rewind(m *Mark) error {
-	if m.history > len(s.history) {
-		return fmt.Errorf("mminfer: the mark is at token %d, the timeline ends at %d", m.history, len(s.history))
+	if m.engine != s.engine {
+		return errors.New("mminfer: the mark belongs to another engine")
 	}
 	s.state.CopyFrom(m.state)
-	s.history = s.history[:m.history]
+	s.history = m.history
 	s.sampler = m.sampler.clone()
 	return nil
 }

@@ -10,20 +10,22 @@ type stopper struct {
 }
 
 // push adds a piece. It returns the text that can be shown and whether a stop string was met; the
-// stop string itself and what follows are never shown.
+// stop string itself and what follows are never shown. Of several stop strings the one that is
+// complete first counts, the longest of those that end together: the pieces do not matter.
 func (s *stopper) push(piece string) (text string, stopped bool) {
 	if len(s.stops) == 0 {
 		return piece, false
 	}
 	s.held += piece
-	end := -1
+	from, end := 0, len(s.held)+1
 	for _, stop := range s.stops {
-		if i := strings.Index(s.held, stop); i >= 0 && (end < 0 || i < end) {
-			end = i
+		i := strings.Index(s.held, stop)
+		if e := i + len(stop); i >= 0 && (e < end || e == end && i < from) {
+			from, end = i, e
 		}
 	}
-	if end >= 0 {
-		text, s.held = s.held[:end], ""
+	if end <= len(s.held) {
+		text, s.held = s.held[:from], ""
 		return text, true
 	}
 	keep := 0

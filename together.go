@@ -2,6 +2,7 @@ package mminfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -23,17 +24,18 @@ type BatchToken struct {
 // Together continues several sessions at once: every step computes one token of each in a single
 // pass over the weights, which is several times faster than one session after the other and gives
 // the same bits. Tokens come in the order of the sessions, step by step; a session that has
-// stopped drops out. An error ends all of them.
+// stopped drops out. An error ends all of them, after the tokens of its step. When the loop stops
+// within a step, the sessions whose token was still to come hold it already: see
+// [Session.Tokens].
 func (e *Engine) Together(ctx context.Context, sessions []Continuation) iter.Seq2[BatchToken, error] {
 	return func(yield func(BatchToken, error) bool) {
 		t, err := e.newTogether(ctx, sessions)
 		for err == nil && len(t.live) > 0 {
 			var tokens []BatchToken
-			if tokens, err = t.step(ctx); err == nil {
-				for _, token := range tokens {
-					if !yield(token, nil) {
-						return
-					}
+			tokens, err = t.step(ctx)
+			for _, token := range tokens {
+				if !yield(token, nil) {
+					return
 				}
 			}
 		}
@@ -63,16 +65,19 @@ func (e *Engine) newTogether(ctx context.Context, sessions []Continuation) (*tog
 		if err != nil {
 			return t, err
 		}
-		if err := c.Session.absorb(ctx, len(c.Session.history)-1); err != nil {
+		t.all, t.live = append(t.all, g), append(t.live, i)
+	}
+	for _, g := range t.all {
+		if err := g.s.absorb(ctx, len(g.s.history)-1); err != nil {
 			return t, err
 		}
-		t.all, t.live = append(t.all, g), append(t.live, i)
 	}
 	return t, nil
 }
 
-// step computes one token of every live session.
-func (t *together) step(ctx context.Context) ([]BatchToken, error) {
+// step computes one token of every live session: all that could be chosen, and the errors of the
+// others.
+func (t *together) step(ctx context.Context) (tokens []BatchToken, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -92,9 +97,10 @@ func (t *together) step(ctx context.Context) ([]BatchToken, error) {
 	t.tokens = t.tokens[:0]
 	live := t.live[:0]
 	for n, i := range t.live {
-		token, err := t.all[i].choose(w.batch.Logits.Row(n))
-		if err != nil {
-			return nil, err
+		token, failed := t.all[i].choose(w.batch.Logits.Row(n))
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("session %d: %w", i, failed))
+			continue
 		}
 		t.tokens = append(t.tokens, BatchToken{i, token})
 		if token.Stop == "" {
@@ -102,5 +108,5 @@ func (t *together) step(ctx context.Context) ([]BatchToken, error) {
 		}
 	}
 	t.live = live
-	return t.tokens, nil
+	return t.tokens, err
 }
