@@ -1,0 +1,5 @@
+//go:build race
+
+package mminfer
+
+const raceEnabled = true
