@@ -9,6 +9,8 @@ import (
 	"io"
 	"math"
 	"slices"
+
+	"github.com/mminfer/mminfer/tensor"
 )
 
 // A stored state is
@@ -153,40 +155,54 @@ func (f *frames) seal(b []byte) uint32 {
 	return crc32.Update(crc32.Checksum(binary.LittleEndian.AppendUint32(nil, f.number), castagnoli), castagnoli, b)
 }
 
+// floats writes numbers, from where they lie if the machine stores them as files do.
 func (f *frames) floats(x []float32) {
 	for len(x) > 0 && f.err == nil {
 		n := min(len(x), frameFloats)
-		f.buf = f.buf[:0]
-		for i, v := range x[:n] {
-			if v-v != 0 {
-				f.err = fmt.Errorf("models: number %d of frame %d of the state is %v: it cannot be continued, nor stored", i, f.number+1, v)
-				return
-			}
-			f.buf = binary.LittleEndian.AppendUint32(f.buf, math.Float32bits(v))
+		if i := tensor.NotFinite(x[:n]); i >= 0 {
+			f.err = fmt.Errorf("models: number %d of frame %d of the state is %v: it cannot be continued, nor stored", i, f.number+1, x[i])
+			return
 		}
-		f.write(binary.LittleEndian.AppendUint32(f.buf, f.seal(f.buf)))
+		b := tensor.LittleEndian(x[:n])
+		if b == nil {
+			f.buf = f.buf[:0]
+			for _, v := range x[:n] {
+				f.buf = binary.LittleEndian.AppendUint32(f.buf, math.Float32bits(v))
+			}
+			b = f.buf
+		}
+		f.write(b)
+		f.write(binary.LittleEndian.AppendUint32(nil, f.seal(b)))
 		x = x[n:]
 	}
 }
 
+// readFloats reads what floats writes.
 func (f *frames) readFloats(x []float32) {
 	for len(x) > 0 && f.err == nil {
 		n := min(len(x), frameFloats)
-		f.buf = slices.Grow(f.buf[:0], 4*n+4)
-		b := f.buf[:4*n+4]
+		b, own := tensor.LittleEndian(x[:n]), true
+		if b == nil {
+			f.buf = slices.Grow(f.buf[:0], 4*n)
+			b, own = f.buf[:4*n], false
+		}
+		var sum [4]byte
 		if f.err = readFull(f.r, b); f.err != nil {
 			return
 		}
-		if f.seal(b[:4*n]) != binary.LittleEndian.Uint32(b[4*n:]) {
+		if f.err = readFull(f.r, sum[:]); f.err != nil {
+			return
+		}
+		if f.seal(b) != binary.LittleEndian.Uint32(sum[:]) {
 			f.err = fmt.Errorf("%w: checksum of frame %d", ErrCorrupt, f.number)
 			return
 		}
-		for i := range x[:n] {
+		for i := 0; i < n && !own; i++ {
 			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-			if x[i]-x[i] != 0 {
-				f.err = fmt.Errorf("%w: number %d of frame %d is %v", ErrCorrupt, i, f.number, x[i])
-				return
-			}
+		}
+		if i := tensor.NotFinite(x[:n]); i >= 0 {
+			f.err = fmt.Errorf("%w: number %d of frame %d is %v", ErrCorrupt, i, f.number, x[i])
+			return
 		}
 		x = x[n:]
 	}

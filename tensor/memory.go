@@ -23,3 +23,23 @@ func LittleEndian(x []float32) []byte {
 	}
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }
+
+// NotFinite returns the index of the first element that is NaN or infinite, -1 if there is none.
+func NotFinite(x []float32) int {
+	// An exponent of all ones carries into the sign bit; two elements are looked at together.
+	const exponent, carry, sign = 0x7f8000007f800000, 0x0080000000800000, 0x8000000080000000
+	var seen uint64
+	pairs := unsafe.Slice((*[2]uint32)(unsafe.Pointer(unsafe.SliceData(x))), len(x)/2)
+	for _, p := range pairs {
+		seen |= (uint64(p[0])|uint64(p[1])<<32)&exponent + carry
+	}
+	if seen&sign == 0 && (len(x)%2 == 0 || x[len(x)-1]-x[len(x)-1] == 0) {
+		return -1
+	}
+	for i, v := range x {
+		if v-v != 0 {
+			return i
+		}
+	}
+	return -1
+}

@@ -206,3 +206,41 @@ func TestParseFormat(t *testing.T) {
 		}
 	}
 }
+
+func TestNotFinite(t *testing.T) {
+	bad := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), math.Float32frombits(0xff800001)}
+	for n := range 40 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = []float32{0, -1, math.MaxFloat32, -math.MaxFloat32, 0x1p-149}[i%5]
+		}
+		if got := NotFinite(x); got != -1 {
+			t.Fatalf("%d finite numbers: %d", n, got)
+		}
+		for i := range x {
+			for _, v := range bad {
+				was := x[i]
+				x[i] = v
+				if got := NotFinite(x); got != i {
+					t.Fatalf("%v at %d of %d: %d", v, i, n, got)
+				}
+				x[i] = was
+			}
+		}
+	}
+}
+
+func TestLittleEndian(t *testing.T) {
+	x := []float32{1, -2}
+	b := LittleEndian(x)
+	if b == nil {
+		t.Skip("a big-endian machine")
+	}
+	if got := binary.LittleEndian.Uint32(b[4:]); len(b) != 8 || got != math.Float32bits(-2) {
+		t.Fatalf("%x", b)
+	}
+	b[3] = 0x40
+	if x[0] == 1 {
+		t.Fatal("the bytes are a copy")
+	}
+}
