@@ -128,8 +128,8 @@ func TestBF16(t *testing.T) {
 	}
 }
 
-// TestDecodeAllocations counts all allocations of a hundred tokens, for one sequence and for
-// three side by side.
+// TestDecodeAllocations counts all allocations of some tokens, across the end of a page, for one
+// sequence and for three side by side.
 func TestDecodeAllocations(t *testing.T) {
 	pool := tensor.NewPool(2)
 	defer pool.Close()
@@ -142,22 +142,23 @@ func TestDecodeAllocations(t *testing.T) {
 					for i := range sequences {
 						s := m.NewState()
 						advance(t, m, s, text(m, 60+i, 1)...)
-						s.Reserve(700)
+						s.Reserve(6 * 40)
 						b.Seqs = append(b.Seqs, models.Seq{IDs: []int32{5}, State: s, Want: models.WantLast})
 					}
-					hundred := func() {
-						for range 100 {
+					const tokens = 40
+					feed := func() {
+						for range tokens {
 							if err := m.Forward(&b, ws); err != nil {
 								t.Fatal(err)
 							}
 						}
 					}
-					n := testing.AllocsPerRun(1, hundred)
-					for range 2 { // the runtime of the process allocates now and then, too
-						n = min(n, testing.AllocsPerRun(1, hundred))
+					n := testing.AllocsPerRun(1, feed)
+					for i := 0; i < 2 && n > 0; i++ { // the runtime of the process allocates now and then, too
+						n = testing.AllocsPerRun(1, feed)
 					}
 					if n != 0 {
-						t.Errorf("%v: %v allocations in 100 tokens of %d sequences on %d threads", format, n, sequences, p.Threads())
+						t.Errorf("%v: %v allocations in %d tokens of %d sequences on %d threads", format, n, tokens, sequences, p.Threads())
 					}
 				}
 			}
