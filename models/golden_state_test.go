@@ -101,7 +101,11 @@ func TestGoldenState(t *testing.T) {
 			var inputs [][]float32 // of every layer: the residual stream before it
 			b := models.Batch{Seqs: []models.Seq{{IDs: c.IDs, State: s}}, Observe: func(stage string, _ int, x tensor.Mat) {
 				if stage != "norm" {
-					inputs = append(inputs, append([]float32(nil), x.Data...))
+					var flat []float32
+					for i := range x.Rows {
+						flat = append(flat, x.Row(i)...)
+					}
+					inputs = append(inputs, flat)
 				}
 			}}
 			if err := m.Forward(&b, ws); err != nil {

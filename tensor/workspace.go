@@ -56,9 +56,14 @@ func (w *Workspace) Floats(n int) []float32 {
 	return w.chunks[w.chunk][:n:n]
 }
 
-// Mat returns a matrix of unspecified values.
+// Mat returns a matrix of unspecified values. Its rows begin on cache lines and are an odd number
+// of them apart: rows that a product reads side by side then do not compete for the same lines.
 func (w *Workspace) Mat(rows, cols int) Mat {
-	return Mat{rows, cols, cols, w.Floats(rows * cols)}
+	stride := cols
+	if rows > 1 {
+		stride = ((cols+alignment-1)/alignment | 1) * alignment
+	}
+	return Mat{rows, cols, stride, w.Floats(rows * stride)}
 }
 
 // Ints returns n int32 of unspecified value.

@@ -63,6 +63,9 @@ func shapes(f func(d Dims)) {
 			at(tokens, rows, 37)
 		}
 	}
+	at(3, 20, 0)
+	at(130, 70, 300) // more than one block of tokens
+	at(13, 40, 1100)
 	for _, k := range []int{255, 256, 257, 511, 512, 513, 1000} {
 		for _, tokens := range []int{1, 2, 3, 6, 9} {
 			at(tokens, 70, k)
@@ -108,7 +111,7 @@ func (f format) check(h *kerneltest.H, d Dims) {
 func TestQ8(t *testing.T) {
 	kerneltest.All(t, "gemm.Q8", func(h *kerneltest.H) {
 		shapes(func(d Dims) {
-			w, value := q8Panels(h.Normal(d.Rows*d.K, 1), d.Rows, d.K)
+			w, value := packQ8(h.Normal(d.Rows*d.K, 1), d.Rows, d.K)
 			x := newRows8(d.Tokens, d.K)
 			rows := h.Normal(d.Tokens*d.K, 1)
 			x.Quantize(rows, d.K)
@@ -122,7 +125,7 @@ func TestQ8(t *testing.T) {
 				}
 				var sum, abs float64
 				for k := range d.K {
-					p := float64(x.Q[t*quant.Blocks(d.K)*quant.Block+k]) * float64(x.Scale[t*quant.Blocks(d.K)+k/quant.Block]) * value[r*d.K+k]
+					p := float64(x.Q[t*quant.Stride(d.K)+k]) * float64(x.Scale[t*quant.Blocks(d.K)+k/quant.Block]) * value[r*d.K+k]
 					sum, abs = sum+p, abs+math.Abs(p)
 				}
 				// Per block one rounding each of the scales' product and of the sum; dots are exact.
@@ -139,8 +142,8 @@ func newRows8(tokens, k int) quant.Rows8 {
 	return quant.Rows8{Tokens: tokens, K: k, Q: make([]int8, e), Wide: make([]int16, e), Scale: make([]float32, s), Sum: make([]int32, s)}
 }
 
-// q8Panels packs a [rows, k] matrix and returns the values the panels hold.
-func q8Panels(w []float32, rows, k int) ([]byte, []float64) {
+// packQ8 packs a [rows, k] matrix and returns the values the panels hold.
+func packQ8(w []float32, rows, k int) ([]byte, []float64) {
 	size := quant.Q8Size(k)
 	panels, value := make([]byte, Panels(rows)*size), make([]float64, rows*k)
 	for p := range Panels(rows) {

@@ -35,7 +35,7 @@ func q8Generic(dst []float32, x quant.Rows8, w []byte, d Dims) {
 			for b := range nb {
 				var dot int32
 				for i := b * quant.Block; i < (b+1)*quant.Block; i++ {
-					dot += (int32(panel[(i/4*Rows+r%Rows)*4+i%4]) - 128) * int32(x.Q[t*nb*quant.Block+i])
+					dot += (int32(panel[(i/4*Rows+r%Rows)*4+i%4]) - 128) * int32(x.Q[t*quant.Stride(d.K)+i])
 				}
 				scale := float16.Frombits(binary.LittleEndian.Uint16(panel[(nb*quant.Block*Rows)+(b*Rows+r%Rows)*2:])).Float32()
 				sum = kernels.FMA(float32(dot), scale*x.Scale[t*nb+b], sum)

@@ -206,6 +206,12 @@ func q8AVX2x1x3(a *tile)
 func q8AVX2x1x4(a *tile)
 
 //go:noescape
+func q8AVX2x2x2(a *tile)
+
+//go:noescape
+func q8AVX2x4x1(a *tile)
+
+//go:noescape
 func q8AVX512VNNIx1x1(a *tile)
 
 //go:noescape
@@ -240,6 +246,9 @@ func q8AVX512VNNIx2x5(a *tile)
 
 //go:noescape
 func q8AVX512VNNIx2x6(a *tile)
+
+//go:noescape
+func q8AVX512VNNIx4x1(a *tile)
 
 func f32AVX2(panels, tokens int, a *tile) {
 	switch panels<<4 | tokens {
@@ -419,6 +428,10 @@ func q8AVX2(panels, tokens int, a *tile) {
 		q8AVX2x1x3(a)
 	case 1<<4 | 4:
 		q8AVX2x1x4(a)
+	case 2<<4 | 2:
+		q8AVX2x2x2(a)
+	case 4<<4 | 1:
+		q8AVX2x4x1(a)
 	default:
 		panic("gemm.q8AVX2: no such tile")
 	}
@@ -450,6 +463,8 @@ func q8AVX512VNNI(panels, tokens int, a *tile) {
 		q8AVX512VNNIx2x5(a)
 	case 2<<4 | 6:
 		q8AVX512VNNIx2x6(a)
+	case 4<<4 | 1:
+		q8AVX512VNNIx4x1(a)
 	default:
 		panic("gemm.q8AVX512VNNI: no such tile")
 	}

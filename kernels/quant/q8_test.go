@@ -37,7 +37,7 @@ func TestQuantize(t *testing.T) {
 			x.Quantize(kerneltest.In(h, rows), k)
 			for t := range 2 {
 				for i := range k {
-					at, b := t*Blocks(k)*Block+i, t*Blocks(k)+i/Block
+					at, b := t*Stride(k)+i, t*Blocks(k)+i/Block
 					v, got := float64(rows[t*k+i]), float64(x.Q[at])*float64(x.Scale[b])
 					if sc := float64(x.Scale[b]); sc == sc && sc < 1e30 && sc > 0x1p-120 && !(math.Abs(got-v) <= sc*0.50001) {
 						h.Fatalf("k=%d: %g became %g with scale %g", k, v, got, sc)
@@ -72,7 +72,7 @@ func q8Values(w []float32, n, k int) []float64 {
 func BenchmarkQuantize(b *testing.B) {
 	kerneltest.Bench(b, "quant.Quantize", "Quantize", func(b *testing.B) {
 		const k = 2048
-		x, rows := Rows8{1, k, make([]int8, k), make([]int16, k), make([]float32, k/Block), make([]int32, k/Block)}, make([]float32, k)
+		x, rows := Rows8{1, k, make([]int8, Stride(k)), make([]int16, Stride(k)), make([]float32, k/Block), make([]int32, k/Block)}, make([]float32, k)
 		for i := range rows {
 			rows[i] = float32(i)
 		}

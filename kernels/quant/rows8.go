@@ -9,15 +9,19 @@ import (
 // block of a row is padded with zeros.
 type Rows8 struct {
 	Tokens, K int
-	Q         []int8    // [Tokens, Blocks(K)·32]
+	Q         []int8    // [Tokens, Stride(K)]
 	Wide      []int16   // the same in 16 bits, each four in the order 0 2 1 3: what AVX2 multiplies
 	Scale     []float32 // [Tokens, Blocks(K)]
 	Sum       []int32   // [Tokens, Blocks(K)], -128 times the sum of the block
 }
 
+// Stride returns the elements from one row of Q and Wide to the next: whole cache lines, in an odd
+// number, so that the rows that a product reads side by side do not compete for the same ones.
+func Stride(k int) int { return ((Blocks(k)*Block+63)/64 | 1) * 64 }
+
 // Rows8Size returns the lengths of a [Rows8]'s slices: of Q and Wide, and of Scale and Sum.
 func Rows8Size(tokens, k int) (elements, scales int) {
-	return tokens * Blocks(k) * Block, tokens * Blocks(k)
+	return tokens * Stride(k), tokens * Blocks(k)
 }
 
 // Check panics, in the name of an operation, if a slice is too short for tokens rows.
@@ -56,7 +60,7 @@ func quantizeRowGeneric(x Rows8, t int, row []float32, from int) {
 		if most != 0 {
 			inv = 127 / most
 		}
-		at := (t*nb + b) * Block
+		at := t*Stride(x.K) + b*Block
 		q, wide := x.Q[at:at+Block], x.Wide[at:at+Block]
 		clear(q)
 		clear(wide)

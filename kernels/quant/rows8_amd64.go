@@ -21,7 +21,7 @@ func quantizeRow(x Rows8, t int, row []float32) {
 	if useQuantizeAVX2 {
 		nb := Blocks(x.K)
 		if whole = len(row) / Block; whole > 0 {
-			quantizeBlocksAVX2(&x.Q[t*nb*Block], &x.Wide[t*nb*Block], &x.Scale[t*nb], &x.Sum[t*nb], &row[0], whole)
+			quantizeBlocksAVX2(&x.Q[t*Stride(x.K)], &x.Wide[t*Stride(x.K)], &x.Scale[t*nb], &x.Sum[t*nb], &row[0], whole)
 		}
 	}
 	quantizeRowGeneric(x, t, row, whole)

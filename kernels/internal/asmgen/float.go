@@ -120,6 +120,9 @@ func floatStep(p *printer, f floatFormat, i isa, t Tile) {
 		}
 		return
 	}
+	if t.Panels == 1 {
+		p.line("PREFETCHT0 %d(DI)", ahead)
+	}
 	for v := range n {
 		p.line("%s", f.load(weight(v), i.r(v), i.reg == 'Z'))
 	}
