@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mminfer/mminfer/nn"
+	"github.com/mminfer/mminfer/tensor"
 )
 
 // State is what a model remembers of one sequence. Its only cursor is the number of tokens
@@ -25,7 +26,7 @@ func (m *Model) NewState() *State {
 			s.kv[i] = nn.NewKV(spec.KV)
 		}
 	}
-	s.slab = make([]float32, s.at[len(m.specs)])
+	s.slab = tensor.Floats(s.at[len(m.specs)])
 	return s
 }
 
@@ -40,7 +41,8 @@ func (s *State) share(i int) nn.State {
 // Clone returns an independent copy. Pages of keys and values are shared until one side writes.
 func (s *State) Clone() *State {
 	c := *s
-	c.slab = slices.Clone(s.slab)
+	c.slab = tensor.Floats(len(s.slab))
+	copy(c.slab, s.slab)
 	c.kv = cloneKV(s.kv)
 	return &c
 }

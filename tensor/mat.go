@@ -9,7 +9,7 @@ type Mat struct {
 
 // NewMat allocates a matrix of zeros.
 func NewMat(rows, cols int) Mat {
-	return Mat{rows, cols, cols, make([]float32, rows*cols)}
+	return Mat{rows, cols, cols, Floats(rows * cols)}
 }
 
 // Row returns row i, [Cols].

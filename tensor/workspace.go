@@ -33,7 +33,7 @@ func (w *Workspace) Release(m Mark) {
 		for _, c := range w.chunks {
 			total += len(c)
 		}
-		w.chunks = [][]float32{make([]float32, total)}
+		w.chunks = [][]float32{Floats(total)}
 	}
 }
 
@@ -51,7 +51,7 @@ func (w *Workspace) Floats(n int) []float32 {
 	if len(w.chunks) > 0 {
 		size = max(size, 2*len(w.chunks[len(w.chunks)-1]))
 	}
-	w.chunks = append(w.chunks, make([]float32, size))
+	w.chunks = append(w.chunks, Floats(size))
 	w.used = need
 	return w.chunks[w.chunk][:n:n]
 }
