@@ -26,6 +26,8 @@ func init() {
 
 // constants holds one constant a row, eight times, for the assembly: expN and logN below in
 // vec_amd64.h are the byte offsets of the rows.
+//
+//lint:ignore U1000 read by the assembly
 var constants = [...][8]float32{
 	splat(expMax), splat(expMin), splat(log2e), splat(-ln2Hi), splat(-ln2Lo),
 	splat(exp6), splat(exp5), splat(exp4), splat(exp3), splat(exp2), splat(exp1c),
@@ -37,6 +39,8 @@ var constants = [...][8]float32{
 }
 
 // tailMask, read from element 8-n, masks the first n of eight lanes.
+//
+//lint:ignore U1000 read by the assembly
 var tailMask = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
 
 func splat(c float32) [8]float32 { return [8]float32{c, c, c, c, c, c, c, c} }
