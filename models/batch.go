@@ -52,6 +52,9 @@ func (m *Model) Forward(b *Batch, ws *tensor.Workspace) error {
 	mark := ws.Mark()
 	x := ws.Mat(rows, m.Width)
 	m.lookUp(x, b)
+	if m.embedScale != 0 {
+		nn.Scale(x, m.embedScale, x, ws)
+	}
 	b.observe("embed", 0, x)
 	block := 0
 	for l := range m.layers {
@@ -131,6 +134,9 @@ func (m *Model) output(b *Batch, x tensor.Mat, wanted int, ws *tensor.Workspace)
 	}
 	b.Logits = resize(b.Logits, wanted, m.Vocab)
 	m.head.Mul(b.Logits, b.Hidden, ws)
+	if m.logitScale != 0 {
+		nn.Scale(b.Logits, m.logitScale, b.Logits, ws)
+	}
 }
 
 // resize returns a matrix of the given size in the memory of m where that is enough.

@@ -10,20 +10,27 @@ import (
 	"github.com/mminfer/mminfer/models"
 )
 
-// A token multiplies with every matrix of the layers, except that it visits only some memories.
+// A token multiplies with every matrix of the layers, except that it visits only some memories or
+// experts.
 func TestMulAddsPerStep(t *testing.T) {
-	perMemory := regexp.MustCompile(`\.[kv]_proj\.(\d+)\.weight$`)
+	perMemory := regexp.MustCompile(`\.(?:[kv]_proj|experts)\.(\d+)\.`)
 	goldens(t, func(t *testing.T, dir string) {
 		ck, err := loader.Open(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer ck.Close()
-		c := struct {
-			TopK int `json:"topk"`
-		}{2}
+		var c struct {
+			TopK      int `json:"topk"`
+			PerTok    int `json:"num_experts_per_tok"`
+			PerTokens int `json:"num_experts_per_token"`
+		}
 		if err := json.Unmarshal(ck.Config(), &c); err != nil {
 			t.Fatal(err)
+		}
+		chosen := max(c.TopK, c.PerTok, c.PerTokens)
+		if chosen == 0 {
+			chosen = 2 // the default of mixtures of memories
 		}
 		var always, visited int64
 		memories := map[string]bool{}
@@ -40,7 +47,7 @@ func TestMulAddsPerStep(t *testing.T) {
 			}
 		}
 		if visited > 0 {
-			always += visited * int64(c.TopK) / int64(len(memories))
+			always += visited * int64(chosen) / int64(len(memories))
 		}
 		m := open(t, dir, models.Options{})
 		layers, head := m.MulAddsPerStep()

@@ -33,10 +33,12 @@ type Model struct {
 	Width  int           // D
 	Params int64         // elements of the checkpoint's tensors that the model uses
 
-	embed  tensor.Tensor // [Vocab, D]
-	layers []Layer
-	norm   nn.Norm
-	head   *nn.Linear // [Vocab, D]
+	embed      tensor.Tensor // [Vocab, D]
+	embedScale float32       // of the embeddings, 0 for 1
+	layers     []Layer
+	norm       nn.Norm
+	head       *nn.Linear // [Vocab, D]
+	logitScale float32    // of the logits, 0 for 1
 
 	fingerprint [32]byte
 	arena       tensor.Arena

@@ -2,13 +2,21 @@ package nn
 
 import "github.com/mminfer/mminfer/tensor"
 
-// Linear is y = x·Wᵀ, W [out, in]. It may stack several projections of one input.
-type Linear struct{ W *tensor.Weight }
+// Linear is y = x·Wᵀ + b, W [out, in]. It may stack several projections of one input.
+type Linear struct {
+	W    *tensor.Weight
+	Bias []float32 // [out], nil for none
+}
 
 // Mul computes dst [T, out] from x [T, in].
-func (l *Linear) Mul(dst, x tensor.Mat, ws *tensor.Workspace) { tensor.MatMul(ws, dst, x, l.W) }
+func (l *Linear) Mul(dst, x tensor.Mat, ws *tensor.Workspace) {
+	tensor.MatMul(ws, dst, x, l.W)
+	if l.Bias != nil {
+		addBias(dst, l.Bias, ws)
+	}
+}
 
-// Out returns x·Wᵀ in a matrix of the workspace.
+// Out returns x·Wᵀ + b in a matrix of the workspace.
 func (l *Linear) Out(x tensor.Mat, ws *tensor.Workspace) tensor.Mat {
 	y := ws.Mat(x.Rows, l.W.Rows)
 	l.Mul(y, x, ws)

@@ -38,10 +38,14 @@ type Span struct {
 	State    State // one mixer's share
 }
 
-// Block is a residual branch: x += Mixer(Norm(x)).
+// Block is a residual branch: x ← x + Scale·After(Mixer(Norm(x))), or, where Keep is set,
+// x ← Keep·u + Scale·After(Mixer(u)) with u = Norm(x).
 type Block struct {
 	Norm  Norm
 	Mixer Mixer
+	After Norm    // of the mixer's output
+	Scale float32 // the branch's factor, 0 for 1
+	Keep  float32 // 0 for a residual that is not normalised
 }
 
 // Apply runs the block on x [T, D] in place.
@@ -53,6 +57,16 @@ func (b *Block) Apply(x tensor.Mat, spans []Span, ws *tensor.Workspace) {
 		b.Norm.Apply(u, x, ws)
 	}
 	b.Mixer.Mix(y, u, spans, ws)
-	add(x, y, ws)
+	if b.After.Weight != nil {
+		b.After.Apply(y, y, ws)
+	}
+	if b.Keep != 0 {
+		Scale(x, b.Keep, u, ws)
+	}
+	if b.Scale == 0 {
+		add(x, y, ws)
+	} else {
+		axpy(x, b.Scale, y, ws)
+	}
 	ws.Release(mark)
 }

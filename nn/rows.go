@@ -22,6 +22,21 @@ func add(x, y tensor.Mat, ws *tensor.Workspace) {
 	rowwise(ws, rows{op: opAdd, dst: x, a: x, b: y})
 }
 
+// axpy computes x += s·y.
+func axpy(x tensor.Mat, s float32, y tensor.Mat, ws *tensor.Workspace) {
+	rowwise(ws, rows{op: opAxpy, dst: x, a: x, b: y, factor: s})
+}
+
+// Scale computes dst = s·x row by row. dst may be x.
+func Scale(dst tensor.Mat, s float32, x tensor.Mat, ws *tensor.Workspace) {
+	rowwise(ws, rows{op: opScale, dst: dst, a: x, factor: s})
+}
+
+// addBias adds b to every row of x.
+func addBias(x tensor.Mat, b []float32, ws *tensor.Workspace) {
+	rowwise(ws, rows{op: opBias, dst: x, a: x, weight: b})
+}
+
 // siluMul computes dst = SiLU(gate) · up.
 func siluMul(dst, gate, up tensor.Mat, ws *tensor.Workspace) {
 	rowwise(ws, rows{op: opSiLUMul, dst: dst, a: gate, b: up})
@@ -33,6 +48,9 @@ type rowOp uint8
 const (
 	opRMS     rowOp = iota // dst = RMS(a) · weight, in groups of len(weight) columns
 	opAdd                  // dst = a + b
+	opAxpy                 // dst += factor · b
+	opScale                // dst = factor · a
+	opBias                 // dst = a + weight
 	opSiLUMul              // dst = SiLU(a) · b
 )
 
@@ -42,6 +60,7 @@ type rows struct {
 	dst, a, b tensor.Mat
 	weight    []float32
 	eps       float32
+	factor    float32
 	grain     int // rows in a part
 }
 
@@ -66,6 +85,12 @@ func (r *rows) Do(part int) {
 			norm.RMS(dst, a, r.weight, r.eps)
 		case opAdd:
 			vec.Add(dst, a, r.b.Row(i))
+		case opAxpy:
+			vec.Axpy(dst, r.factor, r.b.Row(i))
+		case opScale:
+			vec.Scale(dst, r.factor, a)
+		case opBias:
+			vec.Add(dst, a, r.weight)
 		case opSiLUMul:
 			vec.SiLUMul(dst, a, r.b.Row(i))
 		}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/mminfer/mminfer/kernels"
 	"github.com/mminfer/mminfer/tensor"
 )
 
@@ -105,9 +106,16 @@ func TestNorm(t *testing.T) {
 
 func TestBlock(t *testing.T) {
 	w := newWeights(24)
-	b := Block{Norm{w.vec(24), 1e-6}, &SwiGLU{GateUp: w.linear(40, 24), Down: w.linear(24, 20)}}
+	norm, after := Norm{w.vec(24), 1e-6}, Norm{w.vec(24), 1e-2}
+	mlp := &SwiGLU{GateUp: w.linear(40, 24), Down: w.linear(24, 20)}
 	w.p.Load(&w.arena, nil, nil)
-	for _, b := range []Block{b, {Norm{}, b.Mixer}} { // without a norm the mixer sees the stream itself
+	for _, b := range []Block{
+		{Norm: norm, Mixer: mlp},
+		{Mixer: mlp}, // without a norm the mixer sees the stream itself
+		{Norm: norm, Mixer: mlp, Scale: 0.3},
+		{Mixer: mlp, After: after},
+		{Norm: norm, Mixer: mlp, Keep: 3.5, Scale: 1.25},
+	} {
 		x := tensor.NewMat(5, 24)
 		copy(x.Data, gaussian(w.rng, len(x.Data), 1))
 		u, y := tensor.NewMat(5, 24), tensor.NewMat(5, 24)
@@ -117,10 +125,21 @@ func TestBlock(t *testing.T) {
 			b.Norm.Apply(u, x, ws)
 		}
 		b.Mixer.Mix(y, u, nil, ws)
+		if b.After.Weight != nil {
+			b.After.Apply(y, y, ws)
+		}
 		for i := range y.Data {
-			y.Data[i] += x.Data[i]
+			kept := x.Data[i]
+			if b.Keep != 0 {
+				kept = b.Keep * u.Data[i]
+			}
+			if b.Scale == 0 {
+				y.Data[i] += kept
+			} else {
+				y.Data[i] = kernels.FMA(b.Scale, y.Data[i], kept)
+			}
 		}
 		b.Apply(x, nil, ws)
-		same(t, "x + Mixer(Norm(x))", x.Data, y.Data)
+		same(t, "block", x.Data, y.Data)
 	}
 }
