@@ -9,13 +9,18 @@ import (
 )
 
 // Floats converts elements from to from+len(dst)-1 to float32. F32 and narrower floats convert
-// exactly, F64 and integers round. It panics if the range lies outside or the type has no value.
+// exactly; F64, integers and elements in blocks round to nearest. It panics if the range lies
+// outside, cuts a block, or the type has no value.
 func (t Tensor) Floats(dst []float32, from int) {
-	size := t.Type.Size()
-	if from < 0 || size == 0 || (from+len(dst))*size > len(t.Data) {
+	n, size := t.Type.Block()
+	if from < 0 || n == 0 || from%n != 0 || len(dst)%n != 0 || (from+len(dst))/n*size > len(t.Data) {
 		panic(fmt.Sprintf("tensor.Floats: elements %d to %d of %v with %d bytes", from, from+len(dst), t, len(t.Data)))
 	}
-	b := t.Data[from*size : (from+len(dst))*size]
+	b := t.Data[from/n*size : (from+len(dst))/n*size]
+	if n > 1 {
+		decodeBlocks(t.Type, dst, b)
+		return
+	}
 	switch t.Type {
 	case F32:
 		for i := range dst {

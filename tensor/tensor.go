@@ -8,7 +8,7 @@ type Tensor struct {
 	Name  string
 	Type  Type
 	Shape []int  // outermost first; empty for a scalar
-	Data  []byte // len = Elements() · Type.Size()
+	Data  []byte // len = Elements() · Type.Size(), or as many whole blocks; none crosses a row
 }
 
 // Elements returns the number of elements; 1 for a scalar.
@@ -23,9 +23,11 @@ func (t Tensor) Elements() int {
 // String describes the tensor as "name BF16 [out in]".
 func (t Tensor) String() string { return fmt.Sprintf("%s %s %v", t.Name, t.Type, t.Shape) }
 
-// Rows returns the view of rows from to to-1 of the first axis.
+// Rows returns the view of rows from to to-1 of the first axis. If the type stores blocks, the
+// tensor must have a second axis.
 func (t Tensor) Rows(from, to int) Tensor {
-	row := t.Elements() / max(t.Shape[0], 1) * t.Type.Size()
+	n, size := t.Type.Block()
+	row := t.Elements() / max(t.Shape[0], 1) / n * size
 	shape := append([]int{to - from}, t.Shape[1:]...)
 	return Tensor{fmt.Sprintf("%s[%d:%d]", t.Name, from, to), t.Type, shape, t.Data[from*row : to*row]}
 }
