@@ -149,6 +149,11 @@ func (e *encoder) extract(set *addedSet, s []byte, al []extent, gap func(*encode
 		if h.start < scanned {
 			continue
 		}
+		if len(e.untrusted.Spans) > 0 {
+			if h.index = e.allowed(set, s, h, al); h.index < 0 {
+				continue
+			}
+		}
 		tok := &set.tokens[h.index]
 		start, stop := h.start, h.start+int(set.automaton.lens[h.index])
 		scanned = stop

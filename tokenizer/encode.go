@@ -43,6 +43,7 @@ type encoder struct {
 	recognize Recognize
 	out       []int32
 	offsets   *offsets // nil: not wanted
+	untrusted Untrusted
 
 	text     []byte // valid UTF-8
 	hits     []hit  // a stack: of the raw text, then of a gap
@@ -80,7 +81,7 @@ func (e *encoder) encode(text string, opts EncodeOptions) {
 		e.text, _ = appendLossy(e.text[:0], text, true)
 	}
 	var al []extent
-	if e.offsets != nil {
+	if e.offsets != nil || e.traced() {
 		al = textExtents(e.text)
 	}
 	e.extract(&e.t.rawAdded, e.text, al, (*encoder).gap)
