@@ -17,9 +17,14 @@ import (
 type Attention struct {
 	Heads, KVHeads, Dim int
 	Window              int     // 0 for none
+	Scale               float32 // of the scores, 0 for Dim^-½
 	Rope                *Rope   // nil for no positions
-	QKV                 *Linear // [(Heads+2·KVHeads)·Dim, D]: queries, keys, values
-	Out                 *Linear // [D, Heads·Dim]
+	QNorm, KNorm        Norm    // before the rotation, of every head or of all of a row
+	// QKV projects to queries, keys and values, [(Heads+2·KVHeads)·Dim, D], and, where Gated, to the
+	// output's gates, [Heads·Dim] more rows.
+	QKV   *Linear
+	Gated bool    // the output is multiplied by σ(gate)
+	Out   *Linear // [D, Heads·Dim]
 }
 
 // StateSpec asks for keys and values.
@@ -39,33 +44,43 @@ func (a *Attention) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
 	h := a.QKV.Out(x, ws)
 	q := h.Columns(0, a.Heads*a.Dim)
 	k := h.Columns(q.Cols, q.Cols+a.KVHeads*a.Dim)
-	v := h.Columns(q.Cols+k.Cols, h.Cols)
-	for _, s := range spans {
-		if a.Rope != nil {
-			a.Rope.Apply(q.Slice(s.From, s.To), a.Dim, s.Pos, ws)
-			a.Rope.Apply(k.Slice(s.From, s.To), a.Dim, s.Pos, ws)
-		}
-		for t := s.From; t < s.To; t++ {
-			s.State.KV.Append(k.Row(t), v.Row(t))
-		}
-	}
+	v := h.Columns(q.Cols+k.Cols, q.Cols+2*k.Cols)
+	place(placing{q: q, k: k, v: v, qNorm: a.QNorm, kNorm: a.KNorm, rope: a.Rope, dim: a.Dim}, spans, ws)
 	o := ws.Mat(x.Rows, q.Cols)
-	a.attend(o, q, spans, ws)
+	attend(heads{a.Heads, a.KVHeads, a.Dim, a.Dim, a.Window, a.scale()}, o, q, spans, ws)
 	for _, s := range spans {
 		s.State.KV.slide()
+	}
+	if a.Gated {
+		sigmoidMul(o, h.Columns(q.Cols+2*k.Cols, h.Cols), ws)
 	}
 	a.Out.Mul(y, o, ws)
 	ws.Release(mark)
 }
 
+func (a *Attention) scale() float32 {
+	if a.Scale != 0 {
+		return a.Scale
+	}
+	return float32(1 / math.Sqrt(float64(a.Dim)))
+}
+
+// heads are the sizes of an attention.
+type heads struct {
+	Heads, KVHeads   int
+	KeyDim, ValueDim int
+	Window           int
+	Scale            float32 // of the scores
+}
+
 // queries is the most query rows that share the reading of a page.
 const queries = 32
 
-// attend computes o from the rotated queries, [T, Heads·Dim], in parallel over spans, key heads
-// and groups of rows.
-func (a *Attention) attend(o, q tensor.Mat, spans []Span, ws *tensor.Workspace) {
+// attend computes o [T, Heads·ValueDim] from the rotated queries, [T, Heads·KeyDim], in parallel
+// over spans, key heads and groups of rows.
+func attend(a heads, o, q tensor.Mat, spans []Span, ws *tensor.Workspace) {
 	task := tensor.Local[attending](ws)
-	task.a, task.o, task.q, task.parts = a, o, q, task.parts[:0]
+	task.heads, task.o, task.q, task.parts = a, o, q, task.parts[:0]
 	for i, s := range spans {
 		for from := s.From; from < s.To; from += queries {
 			for h := range a.KVHeads {
@@ -81,7 +96,7 @@ func (a *Attention) attend(o, q tensor.Mat, spans []Span, ws *tensor.Workspace) 
 
 // attending is the task of attend.
 type attending struct {
-	a      *Attention
+	heads
 	o, q   tensor.Mat
 	parts  []attendPart
 	scores []float32 // [parts, queries, PageLen]
@@ -97,18 +112,18 @@ type attendPart struct {
 // Do attends for one part. The rows of a product are the part's tokens for one query head, or,
 // for a single token, its query heads.
 func (t *attending) Do(i int) {
-	p, a := t.parts[i], t.a
-	group := a.Heads / a.KVHeads
+	p := t.parts[i]
+	group := t.Heads / t.KVHeads
 	r := queryRows{
-		kv: p.span.State.KV, head: p.head, dim: a.Dim, window: a.Window,
+		heads: t.heads, kv: p.span.State.KV, head: p.head,
 		pos:    p.span.Pos + p.from - p.span.From,
 		scores: t.scores[i*queries*PageLen : (i+1)*queries*PageLen],
 	}
 	at := func(h int) ([]float32, []float32) {
-		return t.q.Data[p.from*t.q.Stride+h*a.Dim:], t.o.Data[p.from*t.o.Stride+h*a.Dim:]
+		return t.q.Data[p.from*t.q.Stride+h*t.KeyDim:], t.o.Data[p.from*t.o.Stride+h*t.ValueDim:]
 	}
 	if p.to-p.from == 1 && group <= queries {
-		r.n, r.qStride, r.oStride = group, a.Dim, a.Dim
+		r.n, r.qStride, r.oStride = group, t.KeyDim, t.ValueDim
 		r.q, r.o = at(p.head * group)
 		r.attend()
 		return
@@ -122,9 +137,9 @@ func (t *attending) Do(i int) {
 
 // queryRows is a group of query rows that read one head of a cache.
 type queryRows struct {
+	heads
 	kv               *KV
-	head, dim        int
-	window           int
+	head             int // with keys
 	pos, advance     int // row r stands at position pos + r·advance
 	n                int
 	q, o             []float32 // rows qStride and oStride apart
@@ -138,18 +153,18 @@ func (r *queryRows) attend() {
 	var state [queries]attn.Softmax
 	for i := range r.n {
 		state[i] = attn.NewSoftmax()
-		clear(r.o[i*r.oStride : i*r.oStride+r.dim])
+		clear(r.o[i*r.oStride : i*r.oStride+r.ValueDim])
 	}
 	last := r.pos + (r.n-1)*r.advance
 	first := 0
-	if r.window > 0 {
-		first = max(0, r.pos-r.window+1)
+	if r.Window > 0 {
+		first = max(0, r.pos-r.Window+1)
 	}
 	for number := first / PageLen; number <= last/PageLen; number++ {
 		r.page(number, &state)
 	}
 	for i := range r.n {
-		row := r.o[i*r.oStride : i*r.oStride+r.dim]
+		row := r.o[i*r.oStride : i*r.oStride+r.ValueDim]
 		vec.Scale(row, 1/state[i].Sum, row)
 	}
 }
@@ -159,8 +174,7 @@ func (r *queryRows) page(number int, state *[queries]attn.Softmax) {
 	keys, values := r.kv.head(number, r.head)
 	last := r.pos + (r.n-1)*r.advance
 	held := min(PageLen, last+1-number*PageLen)
-	gemm.F32(r.scores, r.q, keys, gemm.Dims{Tokens: r.n, Rows: held, K: r.dim, DstStride: PageLen, XStride: r.qStride}, false)
-	scale := float32(1 / math.Sqrt(float64(r.dim)))
+	gemm.F32(r.scores, r.q, keys, gemm.Dims{Tokens: r.n, Rows: held, K: r.KeyDim, DstStride: PageLen, XStride: r.qStride}, false)
 	whole := true // every row sees the whole page
 	for i := range r.n {
 		from, to := r.visible(i, number)
@@ -173,11 +187,11 @@ func (r *queryRows) page(number int, state *[queries]attn.Softmax) {
 		for j := range from {
 			scores[j] = float32(math.Inf(-1))
 		}
-		corr := state[i].Step(scores, scale)
-		row := r.o[i*r.oStride : i*r.oStride+r.dim]
+		corr := state[i].Step(scores, r.Scale)
+		row := r.o[i*r.oStride : i*r.oStride+r.ValueDim]
 		vec.Scale(row, corr, row)
 	}
-	d := gemm.Dims{Tokens: r.n, Rows: r.dim, K: PageLen, DstStride: r.oStride, XStride: PageLen, PanelK: PageLen}
+	d := gemm.Dims{Tokens: r.n, Rows: r.ValueDim, K: PageLen, DstStride: r.oStride, XStride: PageLen, PanelK: PageLen}
 	if whole {
 		gemm.F32(r.o, r.scores, values, d, true)
 		return
@@ -194,8 +208,8 @@ func (r *queryRows) page(number int, state *[queries]attn.Softmax) {
 func (r *queryRows) visible(i, number int) (from, to int) {
 	pos := r.pos + i*r.advance
 	to = min(PageLen, pos+1-number*PageLen)
-	if r.window > 0 {
-		from = max(0, pos-r.window+1-number*PageLen)
+	if r.Window > 0 {
+		from = max(0, pos-r.Window+1-number*PageLen)
 	}
 	return from, to
 }

@@ -54,13 +54,52 @@ func rotate(x []approx, pos int) []approx {
 	return y
 }
 
+// project is x·Wᵀ + b.
+func project(x []approx, l *Linear) []approx {
+	y := mulRows(x, l.W)
+	for i, b := range l.Bias {
+		y[i].v += float64(b)
+		y[i].err += unit * math.Abs(y[i].v)
+	}
+	return y
+}
+
+// normalised is x/√(mean(x²) + eps)·w in groups of len(w).
+func (n Norm) normalised(x []approx) (y []approx) {
+	for w := len(n.Weight); w > 0 && len(x) > 0; x = x[w:] {
+		square := dot(x[:w], x[:w])
+		mean := square.v/float64(w) + float64(n.Eps)
+		relative := square.err/float64(w)/mean/2*1.01 + 8*unit
+		for i, v := range x[:w] {
+			f := float64(n.Weight[i]) / math.Sqrt(mean)
+			y = append(y, approx{v.v * f, math.Abs(f) * (v.err + relative*(math.Abs(v.v)+v.err))})
+		}
+	}
+	if n.Weight == nil {
+		return x
+	}
+	return y
+}
+
+// gate multiplies by σ(g), whose slope is at most ¼.
+func gate(o, g []approx) {
+	for i := range o {
+		s := 1 / (1 + math.Exp(-g[i].v))
+		o[i].err = o[i].err*s + math.Abs(o[i].v)*(g[i].err/4+8*unit)
+		o[i].v *= s
+	}
+}
+
 // reference computes an attention over a sequence from the definition.
 func (a *Attention) reference(x tensor.Mat) []approx {
 	var q, k, v [][]approx // per position, all heads
 	var out []approx
 	group := a.Heads / a.KVHeads
 	for t := range x.Rows {
-		h := mulRows(exact(x.Row(t)), a.QKV.W)
+		h := project(exact(x.Row(t)), a.QKV)
+		normed := a.QNorm.normalised(h[:a.Heads*a.Dim])
+		normed = append(normed, a.KNorm.normalised(h[a.Heads*a.Dim:][:a.KVHeads*a.Dim])...)
+		copy(h, normed)
 		heads := make([][]approx, a.Heads+2*a.KVHeads)
 		for i := range heads {
 			heads[i] = h[i*a.Dim : (i+1)*a.Dim]
@@ -79,6 +118,9 @@ func (a *Attention) reference(x tensor.Mat) []approx {
 				return k[pos*a.KVHeads+i/group], v[pos*a.KVHeads+i/group]
 			})...)
 		}
+		if a.Gated {
+			gate(o, h[(a.Heads+2*a.KVHeads)*a.Dim:])
+		}
 		out = append(out, mulRows(o, a.Out.W)...)
 	}
 	return out
@@ -93,8 +135,12 @@ func (a *Attention) attendTo(q []approx, from, to int, at func(pos int) (k, v []
 	for pos := from; pos <= to; pos++ {
 		k, _ := at(pos)
 		s := dot(q, k)
-		s.v /= math.Sqrt(float64(a.Dim))
-		s.err = s.err/math.Sqrt(float64(a.Dim)) + 4*unit*math.Abs(s.v)
+		scale := 1 / math.Sqrt(float64(a.Dim))
+		if a.Scale != 0 {
+			scale = float64(a.Scale)
+		}
+		s.v *= scale
+		s.err = s.err*scale + 4*unit*math.Abs(s.v)
 		scores, top, delta = append(scores, s), max(top, s.v), max(delta, s.err)
 	}
 	for i := range scores {

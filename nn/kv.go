@@ -120,7 +120,19 @@ func (kv *KV) Reserve(n int) {
 
 // Append adds the next position: k [Heads, KeyDim] and v [Heads, ValueDim].
 func (kv *KV) Append(k, v []float32) {
-	data, at := kv.own(kv.len/PageLen), kv.len%PageLen
+	kv.extend(1)
+	kv.put(kv.len-1, k, v)
+}
+
+// extend makes the next n positions part of the cache. Every one of them must then be put.
+func (kv *KV) extend(n int) {
+	kv.Reserve(n)
+	kv.len += n
+}
+
+// put stores a position that the cache was extended by. Different ones may be put at the same time.
+func (kv *KV) put(pos int, k, v []float32) {
+	data, at := kv.pages[pos/PageLen-kv.first].data, pos%PageLen
 	for h := range kv.spec.Heads {
 		keys, values := kv.split(data, h)
 		for i, x := range k[h*kv.spec.KeyDim : (h+1)*kv.spec.KeyDim] {
@@ -130,7 +142,6 @@ func (kv *KV) Append(k, v []float32) {
 			values[(i/gemm.Rows*PageLen+at)*gemm.Rows+i%gemm.Rows] = x
 		}
 	}
-	kv.len++
 }
 
 // own returns the page of the given number for writing: a new one, or a copy of a shared one.

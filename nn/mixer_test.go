@@ -33,6 +33,8 @@ var mixers = []struct {
 	{"attention window 64", 16, attention(Attention{Heads: 2, KVHeads: 2, Dim: 8, Window: 64}, false)},
 	{"attention window 65", 16, attention(Attention{Heads: 2, KVHeads: 2, Dim: 8, Window: 65}, true)},
 	{"attention window 100", 24, attention(Attention{Heads: 2, KVHeads: 1, Dim: 12, Window: 100}, true)},
+	{"attention normalised and gated", 30, attention(Attention{Heads: 4, KVHeads: 2, Dim: 10, Scale: 0.2, Gated: true, QNorm: weighted(10), KNorm: weighted(10)}, true)},
+	{"attention normalised over all heads", 24, attention(Attention{Heads: 3, KVHeads: 1, Dim: 16, QNorm: weighted(48), KNorm: weighted(16)}, false)},
 	{"swiglu", 40, func(w *weights) Mixer {
 		return &SwiGLU{GateUp: w.linear(2*53, 40), Down: w.linear(40, 53)}
 	}},
@@ -71,12 +73,26 @@ func mom(m MoM) func(w *weights) Mixer {
 func attention(a Attention, rope bool) func(w *weights) Mixer {
 	return func(w *weights) Mixer {
 		a := a
-		a.QKV, a.Out = w.linear((a.Heads+2*a.KVHeads)*a.Dim, w.width), w.linear(w.width, a.Heads*a.Dim)
+		rows := (a.Heads + 2*a.KVHeads) * a.Dim
+		if a.Gated {
+			rows += a.Heads * a.Dim
+		}
+		a.QKV, a.Out = w.linear(rows, w.width), w.linear(w.width, a.Heads*a.Dim)
+		a.QKV.Bias = w.vec(rows)
 		if rope {
 			a.Rope = NewRope(10000, a.Dim)
 		}
 		return &a
 	}
+}
+
+// weighted is a norm of n columns, not all alike.
+func weighted(n int) Norm {
+	w := make([]float32, n)
+	for i := range w {
+		w[i] = 1 + float32(i%3)/4
+	}
+	return Norm{w, 1e-5}
 }
 
 // weights makes random tensors in a source and takes them through its window.

@@ -42,16 +42,22 @@ func siluMul(dst, gate, up tensor.Mat, ws *tensor.Workspace) {
 	rowwise(ws, rows{op: opSiLUMul, dst: dst, a: gate, b: up})
 }
 
+// sigmoidMul computes x ← x · σ(gate), and overwrites gate.
+func sigmoidMul(x, gate tensor.Mat, ws *tensor.Workspace) {
+	rowwise(ws, rows{op: opSigmoidMul, dst: x, a: x, b: gate})
+}
+
 // rowOp is an operation that treats every row alone.
 type rowOp uint8
 
 const (
-	opRMS     rowOp = iota // dst = RMS(a) · weight, in groups of len(weight) columns
-	opAdd                  // dst = a + b
-	opAxpy                 // dst += factor · b
-	opScale                // dst = factor · a
-	opBias                 // dst = a + weight
-	opSiLUMul              // dst = SiLU(a) · b
+	opRMS        rowOp = iota // dst = RMS(a) · weight, in groups of len(weight) columns
+	opAdd                     // dst = a + b
+	opAxpy                    // dst += factor · b
+	opScale                   // dst = factor · a
+	opBias                    // dst = a + weight
+	opSiLUMul                 // dst = SiLU(a) · b
+	opSigmoidMul              // dst = a · σ(b), b = σ(b)
 )
 
 // rows is the task of a row operation.
@@ -93,6 +99,10 @@ func (r *rows) Do(part int) {
 			vec.Add(dst, a, r.weight)
 		case opSiLUMul:
 			vec.SiLUMul(dst, a, r.b.Row(i))
+		case opSigmoidMul:
+			b := r.b.Row(i)
+			vec.Sigmoid(b, b)
+			vec.Mul(dst, a, b)
 		}
 	}
 }
