@@ -77,7 +77,7 @@ func TestQ8Divergence(t *testing.T) {
 	var sum float64
 	same := 0
 	err = q8.Logits(t.Context(), ids, func(i int, logits []float32) error {
-		sum += divergence(ref[i], logits)
+		sum += Divergence(ref[i], logits)
 		if slices.Index(logits, slices.Max(logits)) == slices.Index(ref[i], slices.Max(ref[i])) {
 			same++
 		}

@@ -18,6 +18,7 @@ type sampler struct {
 	kept   []candidate // by ascending id
 	sorted []candidate
 	heap   []float64
+	lnSum  float64 // of the last softmax: ln Σ e^z
 }
 
 // candidate is a token still in the draw.
@@ -32,11 +33,21 @@ func (s *sampler) clone() sampler { return sampler{rng: s.rng} }
 
 // next chooses a token from the logits of one position, whose timeline is history.
 func (s *sampler) next(logits []float32, history []int32, p *Sampling) (int32, error) {
+	only, err := s.prepare(logits, history, p)
+	if err != nil || only >= 0 {
+		return only, err
+	}
+	return s.draw(), nil
+}
+
+// prepare fills s.kept with what a token is drawn from, or returns the only one that can be, else
+// -1.
+func (s *sampler) prepare(logits []float32, history []int32, p *Sampling) (only int32, err error) {
 	switch top := vec.Max(logits); {
 	case top != top:
-		return 0, fmt.Errorf("%w at token %d", ErrNaN, len(history))
+		return -1, fmt.Errorf("%w at token %d", ErrNaN, len(history))
 	case math.IsInf(float64(top), -1):
-		return 0, fmt.Errorf("%w: all are -Inf at token %d", ErrNaN, len(history))
+		return -1, fmt.Errorf("%w: all are -Inf at token %d", ErrNaN, len(history))
 	case p.Temperature == 0 && p.plain() || math.IsInf(float64(top), 1):
 		return int32(route.ArgMax(logits)), nil
 	}
@@ -44,12 +55,12 @@ func (s *sampler) next(logits []float32, history []int32, p *Sampling) (int32, e
 	best := s.argmax()
 	switch top := s.logits[best]; {
 	case math.IsInf(top, -1):
-		return 0, fmt.Errorf("mminfer: the logit bias excludes every token at token %d", len(history))
+		return -1, fmt.Errorf("mminfer: the logit bias excludes every token at token %d", len(history))
 	case p.Temperature == 0 || math.IsInf(top, 1):
 		return best, nil
 	}
 	s.filter(p, s.logits[best])
-	return s.draw(), nil
+	return -1, nil
 }
 
 // penalise fills s.logits: bias, then the penalties.
@@ -107,121 +118,6 @@ func (s *sampler) argmax() int32 {
 	return int32(best)
 }
 
-// filter fills s.kept with the tokens that remain and their probabilities; top is the largest
-// logit.
-func (s *sampler) filter(p *Sampling, top float64) {
-	least := math.Inf(-1)
-	if p.TopK > 0 && p.TopK < len(s.logits) {
-		least = s.kthLargest(p.TopK)
-	}
-	s.kept = s.kept[:0]
-	for i, z := range s.logits {
-		if z >= least && !math.IsInf(z, -1) {
-			// Less the largest before the division, which then cannot overflow upwards.
-			s.kept = append(s.kept, candidate{id: int32(i), z: (z - top) / p.Temperature})
-		}
-	}
-	s.softmax()
-	if p.TopP > 0 && p.TopP < 1 {
-		s.topP(p.TopP)
-	}
-	if p.MinP > 0 {
-		s.minP(p.MinP)
-	}
-}
-
-// kthLargest returns the k-th largest of s.logits, by a heap of the k largest so far with the
-// least on top.
-func (s *sampler) kthLargest(k int) float64 {
-	h := append(s.heap[:0], s.logits[:k]...)
-	down := func(i int) {
-		for {
-			c := 2*i + 1
-			if c >= k {
-				return
-			}
-			if c+1 < k && h[c+1] < h[c] {
-				c++
-			}
-			if h[i] <= h[c] {
-				return
-			}
-			h[i], h[c] = h[c], h[i]
-			i = c
-		}
-	}
-	for i := k/2 - 1; i >= 0; i-- {
-		down(i)
-	}
-	for _, z := range s.logits[k:] {
-		if z > h[0] {
-			h[0] = z
-			down(0)
-		}
-	}
-	s.heap = h
-	return h[0]
-}
-
-// softmax turns the logits of s.kept, the largest of which is 0, into probabilities.
-func (s *sampler) softmax() {
-	var sum float64
-	for i := range s.kept {
-		c := &s.kept[i]
-		c.p = exp(c.z)
-		sum += c.p
-	}
-	for i := range s.kept {
-		s.kept[i].p /= sum
-	}
-}
-
-// topP drops the least probable tokens that together make up at most 1-p; of equal ones the
-// higher id goes first.
-func (s *sampler) topP(p float64) {
-	s.sorted = append(s.sorted[:0], s.kept...)
-	slices.SortFunc(s.sorted, func(a, b candidate) int {
-		switch {
-		case a.z < b.z:
-			return -1
-		case a.z > b.z:
-			return 1
-		}
-		return int(b.id - a.id)
-	})
-	var sum float64
-	drop := 0
-	for drop < len(s.sorted)-1 {
-		if sum += s.sorted[drop].p; sum > 1-p {
-			break
-		}
-		drop++
-	}
-	first := s.sorted[drop]
-	s.keep(func(c candidate) bool { return c.z > first.z || c.z == first.z && c.id <= first.id })
-}
-
-// minP drops what is less than p times the most probable.
-func (s *sampler) minP(p float64) {
-	var top float64
-	for _, c := range s.kept {
-		top = max(top, c.p)
-	}
-	s.keep(func(c candidate) bool { return c.p >= p*top })
-}
-
-// keep drops the tokens that do not satisfy ok and makes the rest add up to 1.
-func (s *sampler) keep(ok func(candidate) bool) {
-	s.kept = slices.DeleteFunc(s.kept, func(c candidate) bool { return !ok(c) })
-	var sum float64
-	for _, c := range s.kept {
-		sum += c.p
-	}
-	for i := range s.kept {
-		s.kept[i].p /= sum
-	}
-}
-
 // draw walks the tokens by ascending id to the first whose cumulative probability exceeds a
 // uniform number; what rounding leaves over goes to the last.
 func (s *sampler) draw() int32 {
@@ -256,6 +152,21 @@ func exp(x float64) float64 {
 	return math.Ldexp(p, int(n))
 }
 
+// ln is the natural logarithm of x ≥ 1 with the same bits on every machine: 2 artanh of
+// (f-1)/(f+1) for the fraction f nearest to 1.
+func ln(x float64) float64 {
+	f, e := math.Frexp(x)
+	if f < math.Sqrt2/2 {
+		f, e = 2*f, e-1
+	}
+	s := (f - 1) / (f + 1)
+	square, sum := s*s, 0.0
+	for k := 23; k > 0; k -= 2 {
+		sum = float64(sum*square) + 1/float64(k)
+	}
+	return float64(float64(e)*math.Ln2) + float64(2*s*sum)
+}
+
 // LogProb is a token and the natural logarithm of its probability.
 type LogProb struct {
 	ID      int32   `json:"id"`
@@ -270,7 +181,7 @@ func logSumExp(logits []float32) float64 {
 	for _, z := range logits {
 		sum += exp(float64(z) - top)
 	}
-	return top + math.Log(sum)
+	return top + ln(sum)
 }
 
 // topLogProbs returns the n most probable tokens, ties by id.

@@ -1,7 +1,6 @@
 package mminfer
 
 import (
-	"bufio"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -12,55 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mminfer/mminfer/internal/golden"
 )
-
-// number is a logit of the goldens: a JSON number or "-inf".
-type number float64
-
-func (n *number) UnmarshalJSON(data []byte) error {
-	if string(data) == `"-inf"` {
-		*n = number(math.Inf(-1))
-		return nil
-	}
-	return json.Unmarshal(data, (*float64)(n))
-}
-
-func logitsOf(numbers []number) []float32 {
-	x := make([]float32, len(numbers))
-	for i, n := range numbers {
-		x[i] = float32(n)
-	}
-	return x
-}
-
-// samplingCase is one of the goldens: after each stage of an order, the tokens kept and their
-// probabilities.
-type samplingCase struct {
-	ID           int
-	Logits       []number
-	History      []int32
-	Params       samplingParams
-	Transformers []samplingStage
-	LlamaCPP     []samplingStage `json:"llama_cpp"`
-}
-
-type samplingParams struct {
-	LogitBias   [][2]float64 `json:"logit_bias"`
-	Repetition  float64      `json:"repetition_penalty"`
-	Frequency   float64      `json:"frequency_penalty"`
-	Presence    float64      `json:"presence_penalty"`
-	LastN       *int         `json:"penalty_last_n"`
-	Temperature float64
-	TopK        int      `json:"top_k"`
-	TopP        *float64 `json:"top_p"`
-	MinP        float64  `json:"min_p"`
-}
-
-type samplingStage struct {
-	Stage string
-	Kept  []int32
-	Probs []float64
-}
 
 // gunzip opens a compressed file of testdata.
 func gunzip(t *testing.T, name string) io.Reader {
@@ -77,105 +30,56 @@ func gunzip(t *testing.T, name string) io.Reader {
 	return z
 }
 
-// through returns the parameters of a case up to a stage, false for a stage that there is not.
-func (c *samplingCase) through(order []string, stage string) (p Sampling, history []int32, ok bool) {
-	p, history = Sampling{Temperature: 1}, c.History
-	for _, s := range order {
-		switch s {
-		case "logit_bias":
-			p.LogitBias = map[int32]float64{}
-			for _, b := range c.Params.LogitBias {
-				p.LogitBias[int32(b[0])] = b[1]
-			}
-		case "repetition_penalty":
-			p.RepetitionPenalty = c.Params.Repetition
-		case "penalties":
-			p.RepetitionPenalty, p.FrequencyPenalty, p.PresencePenalty = c.Params.Repetition, c.Params.Frequency, c.Params.Presence
-			switch n := c.Params.LastN; {
-			case n == nil:
-				p.PenaltyLast = 64
-			case *n == 0:
-				history = nil
-			case *n > 0:
-				p.PenaltyLast = *n
-			}
-		case "temperature":
-			if c.Params.Temperature > 0 {
-				p.Temperature = c.Params.Temperature
-			}
-		case "top_k":
-			p.TopK = c.Params.TopK
-		case "top_p":
-			if c.Params.TopP != nil {
-				p.TopP = max(*c.Params.TopP, math.SmallestNonzeroFloat64) // 0 is off here, one token there
-			}
-		case "min_p":
-			p.MinP = c.Params.MinP
-		}
-		if s == stage {
-			return p, history, true
+// samplingOf returns the parameters of a golden: absent is off, and a top-p of 0, which is off
+// here, keeps one token there.
+func samplingOf(order string, p golden.SamplingParams) Sampling {
+	s := Sampling{
+		Temperature: 1, TopK: p.TopK, MinP: p.MinP, Typical: p.Typical, Order: Order(order),
+		RepetitionPenalty: p.Repetition, FrequencyPenalty: p.Frequency, PresencePenalty: p.Presence,
+	}
+	if p.Temperature != nil {
+		s.Temperature = *p.Temperature
+	}
+	if p.TopP != nil {
+		s.TopP = max(*p.TopP, math.SmallestNonzeroFloat64)
+	}
+	if p.LogitBias != nil {
+		s.LogitBias = map[int32]float64{}
+		for _, b := range p.LogitBias {
+			s.LogitBias[int32(b[0])] = b[1]
 		}
 	}
-	return p, history, false
+	return s
 }
 
-// TestSamplingGoldens compares the stages that exist, in the order of transformers, and the
-// penalties as llama.cpp has them.
+// TestSamplingGoldens compares every stage of every order.
 func TestSamplingGoldens(t *testing.T) {
-	orders := map[string][]string{
-		"transformers": {"logit_bias", "repetition_penalty", "temperature", "top_k", "top_p", "min_p"},
-		"llama.cpp":    {"logit_bias", "penalties"},
-	}
-	compared, unsupported := map[string]int{}, map[string]int{}
-	in := bufio.NewScanner(gunzip(t, "sampling.jsonl.gz"))
-	in.Buffer(nil, 1<<20)
-	var s sampler
-	for in.Scan() {
-		var c samplingCase
-		if err := json.Unmarshal(in.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
-		for name, stages := range map[string][]samplingStage{"transformers": c.Transformers, "llama.cpp": c.LlamaCPP} {
-			for _, want := range stages {
-				p, history, ok := c.through(orders[name], want.Stage)
-				if !ok {
-					unsupported[name+" "+want.Stage]++
-					continue
-				}
-				compared[name+" "+want.Stage]++
-				if err := p.check(len(c.Logits)); err != nil {
-					t.Fatalf("case %d: %v", c.ID, err)
-				}
-				s.penalise(logitsOf(c.Logits), history, &p)
-				s.filter(&p, s.logits[s.argmax()])
-				compareKept(t, c.ID, name+" "+want.Stage, s.kept, want)
-			}
-		}
-	}
-	if err := in.Err(); err != nil {
+	cases, err := golden.SamplingCases(gunzip(t, "sampling.jsonl.gz"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("compared %v; not supported, skipped: %v", compared, unsupported)
-	if compared["transformers min_p"] != 61 || compared["llama.cpp penalties"] != 147 || len(unsupported) != 1 || unsupported["transformers typical_p"] != 72 {
-		t.Errorf("compared %v and skipped %v, which is not all there is", compared, unsupported)
-	}
-}
-
-// compareKept compares a distribution. Logits reach 1e4, and divided by a temperature of 0.1 their
-// last bit is 2⁻³⁶, which an exponential turns into a relative error.
-func compareKept(t *testing.T, id int, stage string, got []candidate, want samplingStage) {
-	t.Helper()
-	var kept []int32
-	for _, c := range got {
-		kept = append(kept, c.id)
-	}
-	if !slices.Equal(kept, want.Kept) {
-		t.Fatalf("case %d, %s: kept %v, want %v", id, stage, kept, want.Kept)
-	}
-	for i, c := range got {
-		if !(math.Abs(c.p-want.Probs[i]) <= 0x1p-36*want.Probs[i]) {
-			t.Fatalf("case %d, %s: probability %v of token %d, want %v", id, stage, c.p, c.id, want.Probs[i])
+	compared := map[string]int{}
+	for _, c := range cases {
+		for order, stages := range c.Stages() {
+			for _, want := range stages {
+				params, history, err := c.Through(order, want.Stage)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := samplingOf(order, params)
+				kept, probs, err := p.Distribution(golden.Logits(c.Logits), history)
+				if err == nil {
+					err = want.Compare(kept, probs)
+				}
+				if err != nil {
+					t.Errorf("case %d, %s %s: %v", c.ID, order, want.Stage, err)
+				}
+				compared[order]++
+			}
 		}
+	}
+	if compared["transformers"] != 495 || compared["llama.cpp"] != 563 || compared["mamba"] != 100 {
+		t.Errorf("compared %v, which is not all there is", compared)
 	}
 }
 
@@ -193,23 +97,7 @@ func TestTopPThreshold(t *testing.T) {
 
 // TestLogProbGoldens compares argmax, log-probabilities, the most probable tokens and divergences.
 func TestLogProbGoldens(t *testing.T) {
-	var g struct {
-		Greedy []struct {
-			Logits []number
-			ArgMax int32
-		}
-		Perplexity []struct {
-			Logits   [][]number
-			Targets  []int32
-			LogProbs []number
-			Top      [][][2]number `json:"top_logprobs"` // id and log-probability
-		}
-		KLD []struct {
-			Ref    []number `json:"ref_logits"`
-			Logits []number
-			KLD    float64
-		}
-	}
+	var g golden.LogProbs
 	raw, err := io.ReadAll(gunzip(t, "logprobs.json.gz"))
 	if err != nil {
 		t.Fatal(err)
@@ -221,46 +109,33 @@ func TestLogProbGoldens(t *testing.T) {
 	for i, c := range g.Greedy {
 		biased := Sampling{LogitBias: map[int32]float64{0: 0}} // the other path to the argmax
 		for _, p := range []Sampling{{}, biased} {
-			if got, err := s.next(logitsOf(c.Logits), nil, &p); err != nil || got != c.ArgMax {
+			if got, err := s.next(golden.Logits(c.Logits), nil, &p); err != nil || got != c.ArgMax {
 				t.Errorf("greedy %d: token %d, %v, want %d", i, got, err, c.ArgMax)
 			}
 		}
 	}
-	close := func(got, want float64) bool { return got == want || math.Abs(got-want) <= 0x1p-40*(1+math.Abs(want)) }
 	for i, c := range g.Perplexity {
 		for j, row := range c.Logits {
-			logits := logitsOf(row)
-			total := logSumExp(logits)
-			if got, want := LogProbOf(logits, c.Targets[j]), float64(c.LogProbs[j]); !close(got, want) {
+			logits := golden.Logits(row)
+			if got, want := LogProbOf(logits, c.Targets[j]), float64(c.LogProbs[j]); !golden.Close(got, want) {
 				t.Errorf("perplexity %d, row %d: %v, want %v", i, j, got, want)
 			}
 			if len(c.Top) == 0 {
 				continue
 			}
-			top := topLogProbs(logits, len(c.Top[j]), total)
+			top := TopLogProbs(logits, len(c.Top[j]))
 			for k, want := range c.Top[j] {
-				if top[k].ID != int32(want[0]) || !close(top[k].LogProb, float64(want[1])) {
+				if top[k].ID != int32(want[0]) || !golden.Close(top[k].LogProb, float64(want[1])) {
 					t.Errorf("perplexity %d, row %d: %v is the most probable but %d, want %v", i, j, top[k], k, want)
 				}
 			}
 		}
 	}
 	for i, c := range g.KLD {
-		if got := divergence(logitsOf(c.Ref), logitsOf(c.Logits)); !close(got, c.KLD) {
+		if got := Divergence(golden.Logits(c.Ref), golden.Logits(c.Logits)); !golden.Close(got, c.KLD) {
 			t.Errorf("divergence %d: %v, want %v", i, got, c.KLD)
 		}
 	}
-}
-
-// divergence is Σ p (ln p - ln q), p and q the distributions of ref and logits.
-func divergence(ref, logits []float32) (sum float64) {
-	p, q := logSumExp(ref), logSumExp(logits)
-	for i := range ref {
-		if lp := float64(ref[i]) - p; !math.IsInf(lp, -1) {
-			sum += math.Exp(lp) * (lp - (float64(logits[i]) - q))
-		}
-	}
-	return sum
 }
 
 // TestTopLogProbs checks the edges: none, more than there are, ties.
@@ -406,6 +281,9 @@ func TestSamplingCheck(t *testing.T) {
 		"top-k":              {{TopK: -1}},
 		"top-p":              {{TopP: -0.1}, {TopP: 1.1}, {TopP: nan}},
 		"min-p":              {{MinP: -0.1}, {MinP: 1.1}, {MinP: nan}},
+		"typical":            {{Typical: -0.1}, {Typical: 1.1}, {Typical: nan}},
+		"order":              {{Order: "vllm"}},
+		"min-p and typical":  {{Order: OrderMamba, MinP: 0.1}, {Order: OrderMamba, Typical: 0.1}},
 		"repetition penalty": {{RepetitionPenalty: -1}, {RepetitionPenalty: nan}, {RepetitionPenalty: inf}},
 		"frequency penalty":  {{FrequencyPenalty: nan}, {FrequencyPenalty: -inf}},
 		"presence penalty":   {{PresencePenalty: nan}, {PresencePenalty: inf}},
@@ -421,7 +299,7 @@ func TestSamplingCheck(t *testing.T) {
 			}
 		}
 	}
-	full := Sampling{1, 40, 1, 1, 1.1, -2, 2, 64, map[int32]float64{0: -inf, 9: 100}}
+	full := Sampling{1, 40, 1, 1, 0.9, "", 1.1, -2, 2, 64, map[int32]float64{0: -inf, 9: 100}}
 	if err := full.check(10); err != nil {
 		t.Error(err)
 	}
@@ -435,7 +313,8 @@ func TestSamplerAllocations(t *testing.T) {
 	}
 	history := []int32{1, 2, 3, 1}
 	for _, p := range []Sampling{
-		{}, {Temperature: 0.8}, {Temperature: 0.8, TopK: 40, TopP: 0.9, MinP: 0.05, RepetitionPenalty: 1.1, FrequencyPenalty: 0.1, LogitBias: map[int32]float64{7: 1}},
+		{}, {Temperature: 0.8}, {Temperature: 0.8, TopK: 40, TopP: 0.9, MinP: 0.05, Typical: 0.9, RepetitionPenalty: 1.1, FrequencyPenalty: 0.1, LogitBias: map[int32]float64{7: 1}},
+		{Temperature: 0.8, TopK: 40, TopP: 0.9, Typical: 0.9, Order: OrderLlamaCPP},
 	} {
 		var s sampler
 		n := testing.AllocsPerRun(1, func() {

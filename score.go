@@ -2,6 +2,7 @@ package mminfer
 
 import (
 	"context"
+	"math"
 
 	"github.com/mminfer/mminfer/models"
 )
@@ -56,4 +57,21 @@ func (e *Engine) LogProbs(ctx context.Context, ids []int32) ([]float64, error) {
 // panics if id is not in the vocabulary.
 func LogProbOf(logits []float32, id int32) float64 {
 	return float64(logits[id]) - logSumExp(logits)
+}
+
+// TopLogProbs returns the n most probable tokens of logits [Vocab], ties by id, without texts.
+func TopLogProbs(logits []float32, n int) []LogProb {
+	return topLogProbs(logits, n, logSumExp(logits))
+}
+
+// Divergence returns the Kullback-Leibler divergence Σ p (ln p - ln q) in nats, p and q being the
+// distributions of ref and logits [Vocab]. It is +Inf if q excludes what p does not.
+func Divergence(ref, logits []float32) (sum float64) {
+	p, q := logSumExp(ref), logSumExp(logits)
+	for i := range ref {
+		if lp := float64(ref[i]) - p; !math.IsInf(lp, -1) {
+			sum += exp(lp) * (lp - (float64(logits[i]) - q))
+		}
+	}
+	return sum
 }
