@@ -81,8 +81,8 @@ func (n Norm) normalised(x []approx) (y []approx) {
 	return y
 }
 
-// gate multiplies by σ(g), whose slope is at most ¼.
-func gate(o, g []approx) {
+// gated multiplies by σ(g), whose slope is at most ¼.
+func gated(o, g []approx) {
 	for i := range o {
 		s := 1 / (1 + math.Exp(-g[i].v))
 		o[i].err = o[i].err*s + math.Abs(o[i].v)*(g[i].err/4+8*unit)
@@ -119,7 +119,7 @@ func (a *Attention) reference(x tensor.Mat) []approx {
 			})...)
 		}
 		if a.Gated {
-			gate(o, h[(a.Heads+2*a.KVHeads)*a.Dim:])
+			gated(o, h[(a.Heads+2*a.KVHeads)*a.Dim:])
 		}
 		out = append(out, mulRows(o, a.Out.W)...)
 	}

@@ -35,6 +35,10 @@ var mixers = []struct {
 	{"attention window 100", 24, attention(Attention{Heads: 2, KVHeads: 1, Dim: 12, Window: 100}, true)},
 	{"attention normalised and gated", 30, attention(Attention{Heads: 4, KVHeads: 2, Dim: 10, Scale: 0.2, Gated: true, QNorm: weighted(10), KNorm: weighted(10)}, true)},
 	{"attention normalised over all heads", 24, attention(Attention{Heads: 3, KVHeads: 1, Dim: 16, QNorm: weighted(48), KNorm: weighted(16)}, false)},
+	{"experts", 24, moe(MoE{Routing: Routing{TopK: 2, Chosen: true}}, 5, 18, 0, false)},
+	{"experts not renormalised, gated shared expert", 20, moe(MoE{Routing: Routing{TopK: 3}}, 7, 10, 14, true)},
+	{"experts by sigmoid", 20, moe(MoE{Routing: Routing{TopK: 2, Sigmoid: &SigmoidRouting{Normalize: true}, Factor: 2.5}}, 6, 10, 9, false)},
+	{"one expert", 20, moe(MoE{Routing: Routing{TopK: 1}}, 1, 10, 0, false)},
 	{"swiglu", 40, func(w *weights) Mixer {
 		return &SwiGLU{GateUp: w.linear(2*53, 40), Down: w.linear(40, 53)}
 	}},

@@ -1,6 +1,9 @@
 package nn
 
-import "github.com/mminfer/mminfer/tensor"
+import (
+	"github.com/mminfer/mminfer/kernels/vec"
+	"github.com/mminfer/mminfer/tensor"
+)
 
 // SwiGLU is the gated MLP y = Down(SiLU(gate x) · up x).
 //
@@ -28,3 +31,11 @@ func (m *SwiGLU) StepBytes() int64 { return m.GateUp.W.Bytes() + m.Down.W.Bytes(
 
 // StepMulAdds counts both projections.
 func (m *SwiGLU) StepMulAdds() int64 { return m.GateUp.elements() + m.Down.elements() }
+
+func (m *SwiGLU) projections() (in, out *Linear) { return m.GateUp, m.Down }
+
+func (*SwiGLU) activate(h []float32) []float32 {
+	n := len(h) / 2
+	vec.SiLUMul(h[:n], h[:n], h[n:])
+	return h[:n]
+}

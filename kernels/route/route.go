@@ -65,12 +65,7 @@ func argMax(x []float32) (int, float32) {
 //
 // Source: the routing of OpenSparseLLMs/MoM@033057c, whose order on ties is undefined.
 func TopK(index []int32, weight, logits []float32, tokens, m, stride, k int) {
-	if k < 1 || k > m || stride < m || tokens < 0 {
-		panic(fmt.Sprintf("route.TopK: %d of %d logits in rows of %d, tokens=%d", k, m, stride, tokens))
-	}
-	if len(index) != tokens*k || len(weight) != tokens*k || tokens > 0 && len(logits) < (tokens-1)*stride+m {
-		panic(fmt.Sprintf("route.TopK: len(index)=%d, len(weight)=%d, len(logits)=%d for %d tokens", len(index), len(weight), len(logits), tokens))
-	}
+	check("TopK", index, weight, logits, tokens, m, stride, k)
 	for t := range tokens {
 		w := weight[t*k:][:k]
 		largest(index[t*k:][:k], w, logits[t*stride:][:m])
@@ -78,6 +73,15 @@ func TopK(index []int32, weight, logits []float32, tokens, m, stride, k int) {
 		for j := range w {
 			w[j] /= sum
 		}
+	}
+}
+
+func check(name string, index []int32, weight, logits []float32, tokens, m, stride, k int) {
+	if k < 1 || k > m || stride < m || tokens < 0 {
+		panic(fmt.Sprintf("route.%s: %d of %d logits in rows of %d, tokens=%d", name, k, m, stride, tokens))
+	}
+	if len(index) != tokens*k || len(weight) != tokens*k || tokens > 0 && len(logits) < (tokens-1)*stride+m {
+		panic(fmt.Sprintf("route.%s: len(index)=%d, len(weight)=%d, len(logits)=%d for %d tokens", name, len(index), len(weight), len(logits), tokens))
 	}
 }
 
