@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package scan
+
+func ssd(a *SSD) { ssdGeneric(a) }
+
+func selective(a *Selective) { selectiveGeneric(a) }
