@@ -1,5 +1,5 @@
 // Package loader opens model directories: safetensors files, whole or in shards behind an
-// index, and the small JSON files beside them.
+// index, and the small JSON files beside them; and single safetensors and GGUF files.
 //
 // A checkpoint is treated as hostile. Every number of a header is checked before an
 // allocation or a view depends on it, memory grows with the bytes that are present and not
@@ -21,6 +21,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -47,6 +48,7 @@ type Checkpoint struct {
 	tensors  []tensor.Tensor
 	names    map[string]int // of tensors
 	metadata map[string]string
+	gguf     *GGUF
 	unmap    []func() error
 }
 
@@ -55,8 +57,8 @@ type Option func(*options)
 
 type options struct{ header int }
 
-// HeaderLimit accepts safetensors headers of up to n bytes instead of 32 MiB; n beyond the
-// format's own limit of 100 MB means 100 MB.
+// HeaderLimit accepts headers of up to n bytes instead of 32 MiB; n beyond the limit that the
+// safetensors format itself has, 100 MB, means 100 MB.
 func HeaderLimit(n int) Option {
 	return func(o *options) { o.header = max(0, min(n, maxHeader)) }
 }
@@ -91,7 +93,10 @@ func OpenFS(fsys fs.FS, dir string, opts ...Option) (*Checkpoint, error) {
 	return finish(&Checkpoint{dir: directory{sub, dir}}, (*Checkpoint).load, opts)
 }
 
-// OpenFile opens one safetensors file of any name as a checkpoint without a configuration.
+// OpenFile opens one safetensors or GGUF file of any name as a checkpoint without a configuration.
+// Which of the two it is, its first bytes say. Tensors of a GGUF file keep the names they have
+// there; [Checkpoint.GGUF] has its metadata.
+//
 // The path may be a symbolic link; the directory of the file itself is the checkpoint's.
 func OpenFile(path string, opts ...Option) (*Checkpoint, error) {
 	path, err := filepath.EvalSymlinks(path)
@@ -103,8 +108,20 @@ func OpenFile(path string, opts ...Option) (*Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w", err)
 	}
-	one := func(c *Checkpoint, o options) error { return c.loadFile(name, o) }
+	one := func(c *Checkpoint, o options) error { return c.loadOne(name, o) }
 	return finish(&Checkpoint{dir: directory{root.FS(), dir}, root: root}, one, opts)
+}
+
+// OpenFileFS is [OpenFile] for a file of fsys, which is read as [OpenFS] does.
+func OpenFileFS(fsys fs.FS, name string, opts ...Option) (*Checkpoint, error) {
+	dir, base := path.Split(name)
+	dir = path.Clean(dir)
+	sub, err := fs.Sub(fsys, dir)
+	if err != nil {
+		return nil, fmt.Errorf("loader: %w", err)
+	}
+	one := func(c *Checkpoint, o options) error { return c.loadOne(base, o) }
+	return finish(&Checkpoint{dir: directory{sub, dir}}, one, opts)
 }
 
 // finish loads c or closes it.
@@ -138,6 +155,23 @@ func (c *Checkpoint) load(o options) error {
 	return c.dir.noWeights()
 }
 
+// loadOne makes the file of the given name the checkpoint's weights, whichever kind it is.
+func (c *Checkpoint) loadOne(name string, o options) error {
+	gguf, err := c.dir.isGGUF(name)
+	if err != nil {
+		return err
+	}
+	if !gguf {
+		return c.loadFile(name, o)
+	}
+	f, err := readGGUF(c.dir, name, o.header)
+	if err != nil {
+		return err
+	}
+	c.add(f)
+	return nil
+}
+
 // loadFile makes the safetensors file of the given name the checkpoint's weights.
 func (c *Checkpoint) loadFile(name string, o options) error {
 	f, err := readSafetensors(c.dir, name, o.header)
@@ -154,7 +188,7 @@ func (c *Checkpoint) add(f contents) {
 		c.unmap = append(c.unmap, f.unmap)
 	}
 	if c.names == nil {
-		c.tensors, c.names, c.metadata = f.tensors, f.names, f.metadata
+		c.tensors, c.names, c.metadata, c.gguf = f.tensors, f.names, f.metadata, f.gguf
 		return
 	}
 	for _, t := range f.tensors {
@@ -207,6 +241,9 @@ func (c *Checkpoint) Metadata(key string) (string, bool) {
 	return v, ok
 }
 
+// GGUF returns the metadata of a GGUF file, nil if the checkpoint is none.
+func (c *Checkpoint) GGUF() *GGUF { return c.gguf }
+
 // File returns the contents of another file of the directory, such as tokenizer.json, of at
 // most 64 MiB. The name must be a base name. The error wraps [fs.ErrNotExist] if there is no
 // such file.
@@ -230,7 +267,7 @@ func (c *Checkpoint) Close() error {
 	if c.root != nil {
 		errs = append(errs, c.root.Close())
 	}
-	c.unmap, c.root, c.tensors, c.names = nil, nil, nil, nil
+	c.unmap, c.root, c.tensors, c.names, c.gguf = nil, nil, nil, nil, nil
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("loader: close: %w", err)
 	}

@@ -207,9 +207,15 @@ func refuse(t *testing.T, f files, want []string) {
 	for _, data := range f {
 		size += len(data)
 	}
+	refuseOpen(t, dir, size, append(want, "loader: dir"), func() (*Checkpoint, error) { return Open(dir) })
+}
+
+// refuseOpen is refuse for any way to open files of size bytes in dir.
+func refuseOpen(t *testing.T, dir string, size int, want []string, open func() (*Checkpoint, error)) {
+	t.Helper()
 	var c *Checkpoint
 	var err error
-	measure(t, func() { c, err = Open(dir) }).checkRefusal(t, size, promisedTime)
+	measure(t, func() { c, err = open() }).checkRefusal(t, size, promisedTime)
 	if err == nil {
 		c.Close()
 		t.Fatal("accepted")
@@ -218,7 +224,7 @@ func refuse(t *testing.T, f files, want []string) {
 	if math.MaxInt == math.MaxInt32 && strings.Contains(text, "on this machine") {
 		return // refused sooner than with 64 bits
 	}
-	for _, w := range append(want, "loader: dir") {
+	for _, w := range want {
 		if !strings.Contains(text, w) {
 			t.Errorf("error %q does not say %q", text, w)
 		}

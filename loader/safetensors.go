@@ -28,17 +28,23 @@ const (
 // repair is what to do about a damaged file.
 const repair = "fetch the file again, or write it anew with the safetensors library"
 
-// contents is what a safetensors file holds.
+// contents is what a file of weights holds.
 type contents struct {
 	tensors  []tensor.Tensor
 	names    map[string]int // of tensors
 	metadata map[string]string
+	gguf     *GGUF        // nil if the file is no GGUF file
 	unmap    func() error // nil if the data are ordinary memory
 }
 
 // readSafetensors opens the named file, of a header of at most limit bytes, and checks all of
 // it but the values of the elements.
 func readSafetensors(d directory, name string, limit int) (contents, error) {
+	return d.readWeights(name, limit, parse)
+}
+
+// readWeights opens the named file, maps it where that is possible, and parses it.
+func (d directory) readWeights(name string, limit int, parse func(f *file, limit int) (contents, error)) (contents, error) {
 	f, err := d.open(name)
 	if err != nil {
 		return contents{}, err
@@ -183,21 +189,21 @@ func (h *header) parse() error {
 	if err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
-	if err := h.checkNames(); err != nil {
+	if h.names, err = indexNames(h.tensors); err != nil {
 		return err
 	}
 	return h.checkLayout()
 }
 
-// checkNames fills in names, and refuses one that repeats.
-func (h *header) checkNames() error {
-	h.names = make(map[string]int, len(h.tensors))
-	for i, t := range h.tensors {
-		if h.names[t.Name] = i; len(h.names) == i {
-			return fmt.Errorf("tensor %s: name: %w", quote(t.Name), errTwice)
+// indexNames numbers the tensors by name, and refuses a name that repeats.
+func indexNames(tensors []tensor.Tensor) (map[string]int, error) {
+	names := make(map[string]int, len(tensors))
+	for i, t := range tensors {
+		if names[t.Name] = i; len(names) == i {
+			return nil, fmt.Errorf("tensor %s: name: %w", quote(t.Name), errTwice)
 		}
 	}
-	return nil
+	return names, nil
 }
 
 // parseMetadata reads the value of __metadata__, an object of strings.
@@ -352,22 +358,31 @@ func (h *header) parseOffsets() (begin, end int64, err error) {
 // dataSize returns the bytes that the tensor's type and shape need. The product of the
 // dimensions other than 0 must fit an int too, so that no caller's can overflow.
 func dataSize(t tensor.Tensor) (int64, error) {
-	size, empty := uint64(t.Type.Size()), false
+	elements, block := t.Type.Block()
+	count, empty := uint64(1), false
 	for _, d := range t.Shape {
 		if d == 0 {
 			empty = true
 			continue
 		}
-		hi, lo := bits.Mul64(size, uint64(d))
+		hi, lo := bits.Mul64(count, uint64(d))
 		if hi != 0 || lo > math.MaxInt {
-			return 0, fmt.Errorf("shape: found %s %v, which overflows, expected at most %d bytes", t.Type, t.Shape, math.MaxInt)
+			return 0, overflows(t)
 		}
-		size = lo
+		count = lo
+	}
+	hi, size := bits.Mul64(count/uint64(max(elements, 1)), uint64(block))
+	if hi != 0 || size > math.MaxInt {
+		return 0, overflows(t)
 	}
 	if empty {
 		return 0, nil
 	}
 	return int64(size), nil
+}
+
+func overflows(t tensor.Tensor) error {
+	return fmt.Errorf("shape: found %s %v, which overflows, expected at most %d bytes", t.Type, t.Shape, math.MaxInt)
 }
 
 // checkLayout checks that the extents, in order, cover the data section without overlap or

@@ -30,8 +30,8 @@ func sniff(b []byte) kind {
 		return kind{"a zip archive", "unpack it", false}
 	case len(b) >= 2 && b[0] == 0x80 && 1 < b[1] && b[1] < 6:
 		return kind{"a pickle, which can run code when it is read", convert, true}
-	case bytes.HasPrefix(b, []byte("GGUF")):
-		return kind{"a GGUF file", "fetch the model in the safetensors format", false}
+	case bytes.HasPrefix(b, []byte(ggufMagic)):
+		return kind{"a GGUF file", "open that file by its name", false}
 	case bytes.HasPrefix(b, []byte("version https://git-lfs.github.com/spec/")):
 		return kind{"a Git LFS pointer in place of the file", "run git lfs pull", false}
 	case bytes.HasPrefix(trimmed, []byte("<!doctype")), bytes.HasPrefix(trimmed, []byte("<html")), bytes.HasPrefix(trimmed, []byte("<?xml")):
@@ -84,4 +84,18 @@ func (d directory) sniffFile(name string) kind {
 		return kind{}
 	}
 	return sniff(b)
+}
+
+// isGGUF reports whether the named file begins as a GGUF file.
+func (d directory) isGGUF(name string) (bool, error) {
+	f, err := d.open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.close()
+	b, err := f.next(min(f.left, int64(len(ggufMagic))))
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", f.path, err)
+	}
+	return string(b) == ggufMagic, nil
 }

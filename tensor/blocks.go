@@ -9,8 +9,8 @@ import (
 // decodeBlocks converts whole blocks. Every product of a scale and a stored number fits the 24 bits
 // of a float32, or is the last operation, so that each element is the exact value rounded once.
 //
-// Source: the block structures and dequantize_row_* of ggml-org/llama.cpp@b8146,
-// ggml/src/ggml-common.h and ggml-quants.c.
+// Source: the block structures of ggml-org/llama.cpp@01243c5, ggml/src/ggml-common.h, and
+// dequantize_row_* in ggml-quants.c.
 func decodeBlocks(t Type, dst []float32, b []byte) {
 	elements, size := t.Block()
 	for ; len(dst) > 0; dst, b = dst[elements:], b[size:] {
