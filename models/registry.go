@@ -16,8 +16,13 @@ type constructor func(kind string, config []byte, p nn.Params) (*Model, error)
 
 // architectures maps a model_type to its constructor.
 var architectures = map[string]constructor{
+	"internlm2":          newInternLM2,
+	"llama":              newLlama,
+	"mistral":            newMistral,
 	"mom":                newMoM,
 	"mom_gated_deltanet": newMoM,
+	"qwen2":              newQwen2,
+	"qwen3":              newQwen3,
 }
 
 // Types returns the supported model types, sorted.
