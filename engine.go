@@ -243,6 +243,7 @@ type generationConfig struct {
 	TopK        *int     `json:"top_k"`
 	TopP        *float64 `json:"top_p"`
 	MinP        *float64 `json:"min_p"`
+	Typical     *float64 `json:"typical_p"`
 	Repetition  *float64 `json:"repetition_penalty"`
 	MaxTokens   *int     `json:"max_new_tokens"`
 }

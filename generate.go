@@ -67,6 +67,7 @@ func (e *Engine) Defaults() GenerateOptions {
 		set(&o.Sampling.TopK, g.TopK)
 		set(&o.Sampling.TopP, g.TopP)
 		set(&o.Sampling.MinP, g.MinP)
+		set(&o.Sampling.Typical, g.Typical)
 	}
 	return o
 }

@@ -93,7 +93,7 @@ func TestExamples(t *testing.T) {
 			switch { // the slow ones do less
 			case strings.Contains(line, "mminfer bench"):
 				line += " --tests pp2,tg2@3 --reps 1 --no-limits"
-			case strings.Contains(line, "mminfer perplexity"):
+			case strings.Contains(line, "mminfer perplexity"), strings.Contains(line, "mminfer kld"):
 				line += " -n 100"
 			case strings.Contains(line, "mminfer doctor"):
 				line += " --quick"

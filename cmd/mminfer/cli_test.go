@@ -56,8 +56,11 @@ func TestOutput(t *testing.T) {
 		{"inspect", "", []string{"inspect"}},
 		{"inspect_tensors", "", []string{"inspect", "models/testdata/golden/mom_fla_hybrid", "--tensors"}},
 		{"verify", "", []string{"verify", "demo/fable", "-t", "1"}},
-		{"verify_quiet", "", []string{"verify", "-q", "models/testdata/golden", "--batch", "--split", "3"}},
+		{"verify_quiet", "", []string{"verify", "-q", "models/testdata/golden/mom_fla", "--batch", "--split", "3"}},
 		{"perplexity", string(held), []string{"perplexity", "-n", "40"}},
+		{"perplexity_windows", string(held), []string{"perplexity", "-n", "40", "--context", "16", "--stride", "8"}},
+		{"kld", string(held), []string{"kld", "f32", "q8", "-n", "40", "-c", "16"}},
+		{"samples", "", []string{"generate", "The fox", "-n", "8", "--samples", "3", "--seed", "2", "--order", "llama.cpp", "--typical", "0.9"}},
 		{"help", "", []string{"--help"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,6 +101,14 @@ func TestUsage(t *testing.T) {
 		{"generate x -f y", "exclude each other"},
 		{"generate", "the text is empty"},
 		{"generate -m ../../models/testdata/golden/mom_fla x --top-k 3", "--top-k has no effect"},
+		{"generate x --order beam", "expected transformers, llama.cpp, mamba"},
+		{"generate x --samples 0", "expected a whole number from 1 to 1024"},
+		{"generate x --samples 2 --save y", "[samples save]"},
+		{"kld f32", "accepts 2 arg(s)"},
+		{"kld f32 q9", "q9: neither a directory nor a weight format"},
+		{"perplexity --stride 4", "--stride needs --context"},
+		{"perplexity --context 4 --stride 5", "tokens between would be left out"},
+		{"perplexity --context 1", "a window needs 2 tokens"},
 		{"chat x", "unknown command"},
 		{"verify", "requires at least 1 arg"},
 		{"inspect a b", "accepts at most 1 arg"},
@@ -167,12 +178,14 @@ func TestJSON(t *testing.T) {
 		args string
 		keys string
 	}{
-		{"generate Once -n 4 --json --logprobs 2", "ids logprobs model prompt prompt_ids seed stop text timings top_logprobs"},
-		{"generate Once -n 4 --json", "ids model prompt prompt_ids seed stop text timings"},
+		{"generate Once -n 4 --json --logprobs 2", "ids logprobs model order prompt prompt_ids seed stop text timings top_logprobs"},
+		{"generate Once -n 4 --json", "ids model order prompt prompt_ids seed stop text timings"},
 		{"inspect --json", "bytes bytes_by_type bytes_per_token layers model parameters state_bytes tensor_count type vocab width"},
 		{"inspect --json --tensors", "bytes bytes_by_type bytes_per_token layers model parameters state_bytes tensor_count tensors type vocab width"},
 		{"doctor --quick --json", "build cpu kernels memory notes"},
-		{"perplexity --json", "mean_nll model perplexity predicted quant seconds tokens"},
+		{"perplexity --json", "context mean_nll model perplexity predicted quant seconds stride tokens"},
+		{"kld f32 q8 --json", "a b max_kld mean_kld mean_kld_error median_kld p99_kld perplexity_a perplexity_b predicted rms_dp_top1 seconds tokens top1_same"},
+		{"generate Once -n 4 --samples 2 --json", "model order prompt prompt_ids samples"},
 		{"bench --tests tg2 --reps 1 --json --no-limits", "bytes_per_token cpu_s isa model params quant reps sessions size_bytes test threads tok_s tok_s_sd type"},
 	} {
 		var got map[string]any

@@ -23,6 +23,7 @@ type generate struct {
 	file, save, load string
 	json, verbose    bool
 	logProbs         whole
+	samples          whole
 	wantLogProbs     func() bool
 
 	engine *mminfer.Engine
@@ -30,7 +31,7 @@ type generate struct {
 }
 
 func (a *app) generateCommand() *cobra.Command {
-	g := &generate{app: a, logProbs: whole{max: math.MaxInt16}}
+	g := &generate{app: a, logProbs: whole{max: math.MaxInt16}, samples: whole{1, 1, 1024}}
 	c := &cobra.Command{
 		Use:   "generate [PROMPT]",
 		Short: "Continue a text",
@@ -46,7 +47,8 @@ ends the text early; the session up to there is saved too.`,
   echo "The old king called his three sons" | mminfer generate -n 50 --seed 1
   mminfer generate "Once upon a time" -n 20 --save story.session
   mminfer generate --load story.session -n 20
-  mminfer generate "Once" -n 5 --greedy --json --logprobs 3`,
+  mminfer generate "Once" -n 5 --greedy --json --logprobs 3
+  mminfer generate "The fox" -n 20 --temperature 0.9 --samples 4 --seed 1`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f := c.Flags()
@@ -55,6 +57,8 @@ ends the text early; the session up to there is saved too.`,
 	g.sampling = newSamplingFlags(c)
 	f.StringVar(&g.save, "save", "", "save the session to `FILE` at the end")
 	f.StringVar(&g.load, "load", "", "go on from the session in `FILE`")
+	f.Var(&g.samples, "samples", "continue the text `n` times: it is read once, and sample i has seed + i")
+	c.MarkFlagsMutuallyExclusive("samples", "save")
 	f.BoolVar(&g.json, "json", false, "write one JSON object at the end instead of the text")
 	f.Var(&g.logProbs, "logprobs", "with --json: log-probabilities of the tokens, and the n most probable ones at each")
 	f.Lookup("logprobs").DefValue = ""
@@ -100,6 +104,9 @@ func (g *generate) run(ctx context.Context, args []string) (err error) {
 	if s.Len()+len(ids) == 0 {
 		return usagef("there is nothing to continue: the text is empty")
 	}
+	if g.samples.value > 1 {
+		return g.several(ctx, s, prompt, ids, opts)
+	}
 	return g.continueText(ctx, s, prompt, ids, opts)
 }
 
@@ -122,7 +129,7 @@ func (g *generate) prompt(args []string) (string, error) {
 func (g *generate) continueText(ctx context.Context, s *mminfer.Session, prompt string, ids []int32, opts mminfer.GenerateOptions) error {
 	seed := g.sampling.sow(s, g.load == "")
 	if g.verbose && seed != nil {
-		fmt.Fprintf(g.stderr, "seed: %d\n", *seed)
+		fmt.Fprintf(g.stderr, "seed: %d\norder of filters: %s\n", *seed, order(opts))
 	}
 	r, err := g.startReply(ctx, s, ids)
 	if err != nil {
@@ -170,8 +177,9 @@ type generated struct {
 	Text      string              `json:"text"` // without the prompt
 	LogProbs  []float64           `json:"logprobs,omitempty"`
 	Top       [][]mminfer.LogProb `json:"top_logprobs,omitempty"`
-	Stop      string              `json:"stop"` // length, eos, stop or interrupted
-	Seed      *uint64             `json:"seed"` // null if a loaded session's generator went on
+	Stop      string              `json:"stop"`  // length, eos, stop or interrupted
+	Seed      *uint64             `json:"seed"`  // null if a loaded session's generator went on
+	Order     string              `json:"order"` // of the filters
 	Timings   timings             `json:"timings"`
 }
 
@@ -180,5 +188,5 @@ func (g *generate) result(r *reply, prompt string, ids []int32, seed *uint64, t 
 	if stop == "" {
 		stop = "interrupted"
 	}
-	return generated{modelName(g.model.dir), prompt, append([]int32{}, ids...), r.ids, r.text.String(), r.logProbs, r.top, stop, seed, t}
+	return generated{modelName(g.model.dir), prompt, append([]int32{}, ids...), r.ids, r.text.String(), r.logProbs, r.top, stop, seed, string(g.sampling.order.value), t}
 }

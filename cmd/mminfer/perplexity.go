@@ -16,7 +16,7 @@ type perplexity struct {
 	*app
 	model         *modelFlags
 	file          string
-	tokens        whole
+	windows       *windowFlags
 	special, json bool
 }
 
@@ -26,31 +26,40 @@ type perplexed struct {
 	Quant      string  `json:"quant"`
 	Tokens     int     `json:"tokens"`
 	Predicted  int     `json:"predicted"`
+	Context    int     `json:"context"`  // 0: one window
+	Stride     int     `json:"stride"`   // 0: the context
 	NLL        float64 `json:"mean_nll"` // nats a token
 	Perplexity float64 `json:"perplexity"`
 	Seconds    float64 `json:"seconds"`
 }
 
 func (a *app) perplexityCommand() *cobra.Command {
-	p := &perplexity{app: a, tokens: whole{max: math.MaxInt32}}
+	p := &perplexity{app: a}
 	c := &cobra.Command{
 		Use:   "perplexity",
 		Short: "Measure how well a model predicts a text",
 		Long: `Perplexity reads a text in one pass from an empty state and tells the mean negative
-log-likelihood, in nats, of every token but the first, and its exponential.`,
+log-likelihood, in nats, of every token but the first, and its exponential.
+
+With --context it reads windows instead, as models with a limited context need.
+With --stride as well the windows overlap, and each predicts only what is new in it.`,
 		Example: `  mminfer perplexity -f demo/fable/held.txt
-  mminfer perplexity -f demo/fable/held.txt --quant q8 --json`,
+  mminfer perplexity -f demo/fable/held.txt --quant q8 --json
+  mminfer perplexity -f demo/fable/held.txt --context 512 --stride 256`,
 		Args: cobra.NoArgs,
 	}
 	p.model = newModelFlags(c)
 	c.Flags().StringVarP(&p.file, "file", "f", "", "the text, - for standard input")
-	c.Flags().VarP(&p.tokens, "tokens", "n", "use the first n tokens only, 0 for all")
+	p.windows = newWindowFlags(c)
 	c.Flags().BoolVar(&p.special, "special", false, "recognise control tokens in the text and add what the tokenizer puts around one")
 	c.Flags().BoolVar(&p.json, "json", false, "write JSON")
 	return a.command(c, p.run)
 }
 
 func (p *perplexity) run(ctx context.Context, _ []string) error {
+	if err := p.windows.check(); err != nil {
+		return err
+	}
 	text, found, err := p.readText(nil, p.file)
 	if err != nil {
 		return err
@@ -67,33 +76,39 @@ func (p *perplexity) run(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	if n := p.tokens.value; n > 0 && n < len(ids) {
-		ids = ids[:n]
-	}
-	if len(ids) < 2 {
-		return fmt.Errorf("the text has %d tokens; at least 2 are needed", len(ids))
-	}
-	start := time.Now()
-	nll, err := p.meanNLL(ctx, e, ids)
+	ids, windows, err := p.windows.cut(ids)
 	if err != nil {
 		return err
 	}
-	return p.write(perplexed{modelName(p.model.dir), e.Info().Format, len(ids), len(ids) - 1, nll, math.Exp(nll), time.Since(start).Seconds()})
+	start := time.Now()
+	nll, err := p.meanNLL(ctx, e, ids, windows)
+	if err != nil {
+		return err
+	}
+	return p.write(perplexed{
+		modelName(p.model.dir), e.Info().Format, len(ids), predicted(windows), p.windows.context.value, p.windows.stride.value,
+		nll, math.Exp(nll), time.Since(start).Seconds(),
+	})
 }
 
-// meanNLL is the mean negative log-likelihood of all tokens but the first.
-func (p *perplexity) meanNLL(ctx context.Context, e *mminfer.Engine, ids []int32) (float64, error) {
+// meanNLL is the mean negative log-likelihood of the tokens that the windows predict.
+func (p *perplexity) meanNLL(ctx context.Context, e *mminfer.Engine, ids []int32, windows []window) (float64, error) {
 	bar := p.bar("reading the text", time.Second, tokensText)
 	defer bar.done()
 	var sum float64
-	err := e.Logits(ctx, ids, func(i int, logits []float32) error {
-		if i+1 < len(ids) {
-			sum -= mminfer.LogProbOf(logits, ids[i+1])
+	for _, w := range windows {
+		err := e.Logits(ctx, ids[w.from:w.to], func(i int, logits []float32) error {
+			if next := w.from + i + 1; next >= w.score && next < w.to {
+				sum -= mminfer.LogProbOf(logits, ids[next])
+			}
+			bar.set(int64(w.from+i), int64(len(ids)))
+			return nil
+		})
+		if err != nil {
+			return 0, err
 		}
-		bar.set(int64(i), int64(len(ids)))
-		return nil
-	})
-	return sum / float64(len(ids)-1), err
+	}
+	return sum / float64(predicted(windows)), nil
 }
 
 func (p *perplexity) write(r perplexed) error {

@@ -197,7 +197,7 @@ Exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.`,
 	root.SetErr(a.stderr)
 	root.SetIn(a.stdin)
 	root.AddCommand(a.generateCommand(), a.chatCommand(), a.inspectCommand(), a.verifyCommand(),
-		a.perplexityCommand(), a.benchCommand(), a.doctorCommand(), a.versionCommand())
+		a.perplexityCommand(), a.kldCommand(), a.benchCommand(), a.doctorCommand(), a.versionCommand())
 	return root
 }
 

@@ -22,10 +22,11 @@ type samplingFlags struct {
 	set *pflag.FlagSet
 
 	tokens                            whole
-	temperature, topP, minP           number
+	temperature, topP, minP, typical  number
 	topK, penaltyLast                 whole
 	repetition, frequency, occurrence number
 	bias                              biases
+	order                             choice
 	greedy                            bool
 	seed                              uint64
 	stop                              []string
@@ -36,10 +37,10 @@ func newSamplingFlags(c *cobra.Command) *samplingFlags {
 	f := &samplingFlags{
 		set:         c.Flags(),
 		tokens:      whole{max: math.MaxInt32},
-		temperature: number{max: inf}, topP: number{max: 1}, minP: number{max: 1},
+		temperature: number{max: inf}, topP: number{max: 1}, minP: number{max: 1}, typical: number{max: 1},
 		topK: whole{max: math.MaxInt32}, penaltyLast: whole{max: math.MaxInt32},
 		repetition: number{max: inf}, frequency: number{min: -inf, max: inf}, occurrence: number{min: -inf, max: inf},
-		bias: biases{},
+		bias: biases{}, order: choice{value: string(mminfer.OrderTransformers)},
 	}
 	add := func(v pflag.Value, name, usage string) { f.set.Var(v, name, usage); f.set.Lookup(name).DefValue = "" }
 	f.set.VarP(&f.tokens, "tokens", "n", "tokens to generate at most, 0 for as many as the model likes (default: the model's, or 256)")
@@ -48,6 +49,11 @@ func newSamplingFlags(c *cobra.Command) *samplingFlags {
 	add(&f.topK, "top-k", "keep the n most probable tokens, 0 for all")
 	add(&f.topP, "top-p", "keep the most probable tokens that make up probability x, 1 for all")
 	add(&f.minP, "min-p", "keep tokens at least x times as probable as the most probable one")
+	add(&f.typical, "typical", "keep tokens whose information is nearest to the entropy and that make up probability x, 1 for all")
+	for _, o := range mminfer.Orders() {
+		f.order.words = append(f.order.words, string(o))
+	}
+	f.set.Var(&f.order, "order", "order and rules of the filters: transformers (temperature, top-k, top-p, min-p, typical), llama.cpp (top-k, typical, top-p, min-p, temperature) or mamba (top-k, temperature, top-p)")
 	add(&f.repetition, "repeat-penalty", "divides the logits of tokens seen, 1 for none")
 	add(&f.frequency, "frequency-penalty", "subtracted from a logit for each time its token was seen")
 	add(&f.occurrence, "presence-penalty", "subtracted from the logits of tokens seen")
@@ -72,6 +78,8 @@ func (f *samplingFlags) options(e *mminfer.Engine) (mminfer.GenerateOptions, err
 	override(f, "top-k", &s.TopK, f.topK.value)
 	override(f, "top-p", &s.TopP, f.topP.value)
 	override(f, "min-p", &s.MinP, f.minP.value)
+	override(f, "typical", &s.Typical, f.typical.value)
+	s.Order = mminfer.Order(f.order.value)
 	override(f, "repeat-penalty", &s.RepetitionPenalty, f.repetition.value)
 	override(f, "frequency-penalty", &s.FrequencyPenalty, f.frequency.value)
 	override(f, "presence-penalty", &s.PresencePenalty, f.occurrence.value)
@@ -81,7 +89,7 @@ func (f *samplingFlags) options(e *mminfer.Engine) (mminfer.GenerateOptions, err
 	}
 	o.Stop = f.stop
 	if s.Temperature == 0 && !f.greedy && !f.set.Changed("temperature") {
-		for _, name := range []string{"top-k", "top-p", "min-p"} {
+		for _, name := range []string{"top-k", "top-p", "min-p", "typical", "order"} {
 			if f.set.Changed(name) {
 				return o, usagef("--%s has no effect: this model takes the most probable token unless --temperature says otherwise", name)
 			}
