@@ -31,6 +31,7 @@ type verify struct {
 	dump         string
 	pool         *tensor.Pool
 	dumped       []tensor.Tensor
+	several      bool // directories
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -42,6 +43,8 @@ func (a *app) verifyCommand() *cobra.Command {
 that a float64 reference computed for them (want.safetensors). It goes through the
 sub-directories too. For every case and tensor it tells the largest absolute error,
 the bound, and the error relative to what the reference itself errs in float32.
+
+Directories of cases for sampling are counted instead: mismatches / cases.
 
 The result does not depend on --split, --batch or -t: --dump writes what was
 computed, so that two runs can be compared byte for byte.`,
@@ -72,13 +75,18 @@ func (v *verify) run(ctx context.Context, args []string) error {
 	}
 	v.pool = tensor.NewPool(v.threads.value)
 	defer v.pool.Close()
+	v.several = len(dirs) > 1
 	failed := 0
 	var errs []error
 	for _, d := range dirs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		ok, err := v.directory(d, len(dirs) > 1)
+		run := v.directory
+		if d.run != nil {
+			run = v.counted
+		}
+		ok, err := run(d)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", d.path, err))
 		} else if !ok {
@@ -94,9 +102,12 @@ func (v *verify) run(ctx context.Context, args []string) error {
 	return errors.Join(errs...)
 }
 
-// goldenDir is a directory that holds a verify.json: its path, and its name from the argument
-// that it was found under.
-type goldenDir struct{ path, name string }
+// goldenDir is a golden directory: its path, its name from the argument that it was found under,
+// and what checks it if it holds no model.
+type goldenDir struct {
+	path, name string
+	run        func(v *verify, dir string) ([]counts, error)
+}
 
 // goldenDirs finds the golden directories in and under the arguments, in order.
 func goldenDirs(args []string) ([]goldenDir, error) {
@@ -107,18 +118,21 @@ func goldenDirs(args []string) ([]goldenDir, error) {
 			return nil, err
 		}
 		err := fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.Name() == "verify.json" {
-				sub := filepath.Dir(filepath.FromSlash(path))
-				dirs = append(dirs, goldenDir{filepath.Join(root, sub), filepath.ToSlash(filepath.Join(modelName(root), sub))})
+			if err != nil {
+				return err
 			}
-			return err
+			if run, ok := goldenKinds[d.Name()]; ok || d.Name() == "verify.json" {
+				sub := filepath.Dir(filepath.FromSlash(path))
+				dirs = append(dirs, goldenDir{filepath.Join(root, sub), filepath.ToSlash(filepath.Join(modelName(root), sub)), run})
+			}
+			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
 		slices.SortFunc(dirs[before:], func(a, b goldenDir) int { return strings.Compare(a.name, b.name) })
 		if len(dirs) == before {
-			return nil, fmt.Errorf("%s: neither it nor a directory in it holds a verify.json", root)
+			return nil, fmt.Errorf("%s: neither it nor a directory in it holds a verify.json or cases of another known kind", root)
 		}
 	}
 	return dirs, nil
@@ -126,7 +140,7 @@ func goldenDirs(args []string) ([]goldenDir, error) {
 
 // directory runs one golden directory. The names of dumped tensors begin with its own where there
 // are several.
-func (v *verify) directory(d goldenDir, several bool) (ok bool, err error) {
+func (v *verify) directory(d goldenDir) (ok bool, err error) {
 	suite, err := golden.Open(d.path)
 	if err != nil {
 		return false, err
@@ -148,7 +162,7 @@ func (v *verify) directory(d goldenDir, several bool) (ok bool, err error) {
 	}
 	if v.dump != "" {
 		prefix := ""
-		if several {
+		if v.several {
 			prefix = d.name + "/"
 		}
 		v.dumped = append(v.dumped, dumpTensors(prefix, out, m)...)
