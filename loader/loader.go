@@ -69,13 +69,35 @@ func HeaderLimit(n int) Option {
 // file wins over an index, as in transformers.
 //
 // Weights are memory-mapped where the system can. Symbolic links that leave dir are refused;
-// dir itself may be one.
+// dir itself may be one. In the cache of a model hub (NAME/snapshots/REVISION beside NAME/blobs),
+// whose files are links, they may lead anywhere in NAME.
 func Open(dir string, opts ...Option) (*Checkpoint, error) {
-	root, err := os.OpenRoot(dir)
+	root, fsys, err := openRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w; give the directory that holds the model's config.json", err)
 	}
-	return finish(&Checkpoint{dir: directory{root.FS(), dir}, root: root}, (*Checkpoint).load, opts)
+	return finish(&Checkpoint{dir: directory{fsys, dir}, root: root}, (*Checkpoint).load, opts)
+}
+
+// openRoot opens a directory, and what links in it must not leave.
+func openRoot(dir string) (*os.Root, fs.FS, error) {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	top, sub := dir, "."
+	if abs, err := filepath.Abs(dir); err == nil && filepath.Base(filepath.Dir(abs)) == "snapshots" {
+		name := filepath.Dir(filepath.Dir(abs))
+		if info, err := os.Stat(filepath.Join(name, "blobs")); err == nil && info.IsDir() {
+			top, sub = name, "snapshots/"+filepath.Base(abs)
+		}
+	}
+	root, err := os.OpenRoot(top)
+	if err != nil {
+		return nil, nil, err
+	}
+	fsys, err := fs.Sub(root.FS(), sub)
+	return root, fsys, err
 }
 
 // OpenFS is [Open] for the directory dir of fsys. Weights are read into memory, except that a

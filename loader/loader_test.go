@@ -308,6 +308,43 @@ func TestSymbolicLinks(t *testing.T) {
 	}
 }
 
+// TestHubCache opens the layout in which hubs keep downloads: links from snapshots to blobs, and no
+// further.
+func TestHubCache(t *testing.T) {
+	name := t.TempDir()
+	snapshot := filepath.Join(name, "snapshots", "0123abcd")
+	outside := files{"model.safetensors": shard("a")}.write(t)
+	for _, dir := range []string{snapshot, filepath.Join(name, "blobs")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(name, "blobs", "f00"), []byte(shard("w")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	weights := filepath.Join(snapshot, "model.safetensors")
+	if err := os.Symlink("../../blobs/f00", weights); err != nil {
+		t.Skipf("cannot make symbolic links: %v", err)
+	}
+	t.Chdir(name)
+	for _, dir := range []string{snapshot, "snapshots/0123abcd"} {
+		c, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := c.Tensor("w"); !ok {
+			t.Error("its tensor is missing")
+		}
+		c.Close()
+	}
+	if err := errors.Join(os.Remove(weights), os.Symlink(filepath.Join(outside, "model.safetensors"), weights)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(snapshot); err == nil || !strings.Contains(err.Error(), "found a symbolic link") {
+		t.Errorf("a link out of the cache: %v", err)
+	}
+}
+
 // TestNotRegular checks that directories in place of files are named, and passed over in the
 // search for an explanation.
 func TestNotRegular(t *testing.T) {
