@@ -22,6 +22,14 @@ import (
 
 // presets are configurations of released or typical models.
 var presets = map[string]string{
+	// HuggingFaceTB/SmolLM2-135M.
+	"llama-135m": `{"model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30,
+ "num_attention_heads": 9, "num_key_value_heads": 3, "rms_norm_eps": 1e-5, "rope_theta": 100000, "vocab_size": 49152,
+ "max_position_embeddings": 8192, "tie_word_embeddings": true}`,
+	// Qwen/Qwen3-0.6B.
+	"qwen3-0.6b": `{"model_type": "qwen3", "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
+ "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128, "rms_norm_eps": 1e-6, "rope_theta": 1000000, "vocab_size": 151936,
+ "max_position_embeddings": 40960, "tie_word_embeddings": true}`,
 	// linear-moe-hub/MoM-Gated-Deltanet-340M and -1.3B, as the paper's repository configures them.
 	"mom-340m": `{"model_type": "mom_gated_deltanet", "hidden_size": 1024, "num_hidden_layers": 24, "num_heads": 4,
  "head_dim": 256, "expand_v": 1, "hidden_ratio": 3, "norm_eps": 1e-6, "vocab_size": 32000, "num_memories": 4, "topk": 2,

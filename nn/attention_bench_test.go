@@ -1,0 +1,39 @@
+package nn
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// BenchmarkAttend measures attention alone: a token at depth, several layers whose caches together
+// exceed the processor's.
+func BenchmarkAttend(b *testing.B) {
+	for _, c := range []heads{{9, 3, 64, 64, 0, 0.125}, {16, 8, 128, 128, 0, 0.1}, {32, 8, 128, 128, 0, 0.1}} {
+		const depth, layers = 4096, 16
+		b.Run(fmt.Sprintf("heads=%d/%d/dim=%d", c.Heads, c.KVHeads, c.KeyDim), func(b *testing.B) {
+			w := newWeights(1)
+			k := gaussian(w.rng, c.KVHeads*c.KeyDim, 1)
+			spans := make([]Span, layers)
+			var bytes int64
+			for i := range spans {
+				kv := NewKV(KVSpec{Heads: c.KVHeads, KeyDim: c.KeyDim, ValueDim: c.ValueDim})
+				for range depth {
+					kv.Append(k, k)
+				}
+				spans[i] = Span{From: 0, To: 1, Pos: depth - 1, State: State{KV: kv}}
+				bytes += kv.Bytes()
+			}
+			q, o := tensor.NewMat(1, c.Heads*c.KeyDim), tensor.NewMat(1, c.Heads*c.ValueDim)
+			copy(q.Data, gaussian(w.rng, len(q.Data), 1))
+			ws := new(tensor.Workspace)
+			b.SetBytes(bytes)
+			for b.Loop() {
+				for i := range spans {
+					attend(c, o, q, spans[i:i+1], ws)
+				}
+			}
+		})
+	}
+}
