@@ -1,6 +1,7 @@
 package models
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,6 +19,8 @@ type constructor func(kind string, config []byte, p nn.Params) (*Model, error)
 var architectures = map[string]constructor{
 	"internlm2":          newInternLM2,
 	"llama":              newLlama,
+	"mamba":              newMamba,
+	"mamba2":             newMamba,
 	"mistral":            newMistral,
 	"mom":                newMoM,
 	"mom_gated_deltanet": newMoM,
@@ -36,10 +39,18 @@ func architecture(config []byte) (string, constructor, error) {
 		return "", nil, errors.New("models: config.json is missing: it names the architecture")
 	}
 	var c struct {
-		ModelType string `json:"model_type"`
+		ModelType string          `json:"model_type"`
+		SSM       json.RawMessage `json:"ssm_cfg"` // of state-spaces, which name no type
 	}
 	if err := decode(config, &c); err != nil {
 		return "", nil, fmt.Errorf("models: config.json: %w", err)
+	}
+	if c.ModelType == "" && c.SSM != nil {
+		kind, err := stateSpacesType(c.SSM)
+		if err != nil {
+			return "", nil, fmt.Errorf("models: config.json: %w", err)
+		}
+		c.ModelType = kind
 	}
 	if c.ModelType == "" {
 		return "", nil, errors.New("models: config.json: model_type is missing; supported are " + known())

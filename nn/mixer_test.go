@@ -39,6 +39,11 @@ var mixers = []struct {
 	{"experts not renormalised, gated shared expert", 20, moe(MoE{Routing: Routing{TopK: 3}}, 7, 10, 14, true)},
 	{"experts by sigmoid", 20, moe(MoE{Routing: Routing{TopK: 2, Sigmoid: &SigmoidRouting{Normalize: true}, Factor: 2.5}}, 6, 10, 9, false)},
 	{"one expert", 20, moe(MoE{Routing: Routing{TopK: 1}}, 1, 10, 0, false)},
+	{"mamba", 24, mamba(Mamba{Channels: 40, N: 6, Rank: 5}, 4, false)},
+	{"mamba normalised", 20, mamba(Mamba{Channels: 150, N: 16, Rank: 3}, 4, true)},
+	{"mamba2", 24, mamba2(Mamba2{Heads: 4, HeadDim: 12, Groups: 1, N: 10, DtMax: 1e30}, 4, true, false)},
+	{"mamba2 in groups, clamped, scaled", 20, mamba2(Mamba2{Heads: 6, HeadDim: 35, Groups: 3, N: 7, DtMin: 0.1, DtMax: 0.9, NormFirst: true}, 3, true, true)},
+	{"mamba2 without norm or history", 20, mamba2(Mamba2{Heads: 2, HeadDim: 64, Groups: 2, N: 16, DtMax: 1e30}, 1, false, false)},
 	{"swiglu", 40, func(w *weights) Mixer {
 		return &SwiGLU{GateUp: w.linear(2*53, 40), Down: w.linear(40, 53)}
 	}},

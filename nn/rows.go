@@ -57,6 +57,8 @@ const (
 	opScale                   // dst = factor · a
 	opBias                    // dst = a + weight
 	opSiLUMul                 // dst = SiLU(a) · b
+	opWeigh                   // dst = a · weight
+	opGatedRMS                // dst = gatedRMS(dst, a)
 	opSigmoidMul              // dst = a · σ(b), b = σ(b)
 )
 
@@ -67,7 +69,9 @@ type rows struct {
 	weight    []float32
 	eps       float32
 	factor    float32
-	grain     int // rows in a part
+	grain     int  // rows in a part
+	groups    int  // of opGatedRMS
+	first     bool // the norm of opGatedRMS comes first
 }
 
 // floatsPerPart is how many numbers a thread takes at a time: enough to outweigh a region's cost.
@@ -97,6 +101,10 @@ func (r *rows) Do(part int) {
 			vec.Scale(dst, r.factor, a)
 		case opBias:
 			vec.Add(dst, a, r.weight)
+		case opWeigh:
+			vec.Mul(dst, r.a.Row(i), r.weight)
+		case opGatedRMS:
+			gatedRMS(dst, r.a.Row(i), r.weight, r.eps, r.groups, r.first)
 		case opSiLUMul:
 			vec.SiLUMul(dst, a, r.b.Row(i))
 		case opSigmoidMul:

@@ -53,7 +53,7 @@ func (s *Suite) Run(m *models.Model, ws *tensor.Workspace, opts Options) ([]Resu
 			return nil, nil, err
 		}
 		for i, c := range g {
-			rs, err := s.compare(c, out, r.ids[i])
+			rs, err := s.compare(c, out, r.ids[i], m.Vocab)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -171,12 +171,12 @@ func (r *run) greedy() error {
 }
 
 // compare holds one case's tensors against the wanted ones, in the order of computation.
-func (s *Suite) compare(c *Case, out Output, ids []int32) ([]Result, error) {
+func (s *Suite) compare(c *Case, out Output, ids []int32, vocab int) ([]Result, error) {
 	want := slices.Clone(c.Want)
 	slices.SortStableFunc(want, func(a, b Want) int { return rank(a.Of) - rank(b.Of) })
 	var results []Result
 	for _, w := range want {
-		r, err := s.compareTensor(c, w, out)
+		r, err := s.compareTensor(c, w, out, vocab)
 		if err != nil {
 			return nil, err
 		}
@@ -210,9 +210,9 @@ func rank(of string) int {
 }
 
 // compareTensor compares one tensor.
-func (s *Suite) compareTensor(c *Case, w Want, out Output) (Result, error) {
+func (s *Suite) compareTensor(c *Case, w Want, out Output, vocab int) (Result, error) {
 	r := Result{Case: c.Name, Tensor: w.Tensor, Of: w.Of, Bound: w.Bound, Float32Error: w.Float32Error}
-	want, err := s.values(w)
+	want, err := s.values(w, vocab)
 	if err != nil {
 		return r, err
 	}

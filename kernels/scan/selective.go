@@ -20,7 +20,7 @@ type Selective struct {
 	D []float32 // the skip of every channel, [Channels]
 	S []float32 // the state, in panels, read and written
 
-	Tokens, Channels, N int
+	Tokens, Channels, N int // channels with N entries each
 }
 
 // SelectiveScan runs the selective scan over a's tokens, for each channel e

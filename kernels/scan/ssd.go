@@ -21,7 +21,7 @@ type SSD struct {
 	D []float32 // the skip of every channel, [P]
 	S []float32 // the state, in panels, read and written
 
-	Tokens, P, N int
+	Tokens, P, N int // P channels with N entries each
 }
 
 // SSDScan runs the state-space recurrence of one head over a's tokens, for each channel p
