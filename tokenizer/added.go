@@ -20,11 +20,10 @@ type AddedToken struct {
 // there, in time linear in the text: an Aho-Corasick automaton over the reversed strings that
 // reads the text backwards. Source: Aho & Corasick 1975, doi:10.1145/360825.360855.
 type automaton struct {
-	root  [256]int32 // transitions of state 0; 0: none
-	edges table      // state<<8 | byte -> state, for the other states
-	fail  []int32    // state of the longest proper suffix that is a state
-	out   []int32    // index of the longest string that ends in this state, or -1
-	lens  []int32    // lengths of the strings
+	byteTrie // of the reversed strings; the value of a state is that of the longest string that ends there
+
+	fail []int32 // state of the longest proper suffix that is a state
+	lens []int32 // lengths of the strings
 }
 
 // A hit is an occurrence of string number index at start.
@@ -35,11 +34,7 @@ type hit struct {
 
 // newAutomaton builds the automaton of distinct strings that are not empty.
 func newAutomaton(set []string) *automaton {
-	total := 0
-	for _, s := range set {
-		total += len(s)
-	}
-	a := &automaton{edges: newTable(total), fail: []int32{0}, out: []int32{-1}}
+	a := &automaton{byteTrie: newByteTrie(), fail: []int32{0}}
 	type node struct {
 		parent int32
 		b      byte
@@ -52,10 +47,9 @@ func newAutomaton(set []string) *automaton {
 			b := s[len(s)-1-depth]
 			child := a.child(state, b)
 			if child == 0 {
-				child = int32(len(nodes))
+				child = a.grow(state, b)
 				nodes = append(nodes, node{state, b})
-				a.fail, a.out = append(a.fail, 0), append(a.out, -1)
-				a.connect(state, b, child)
+				a.fail = append(a.fail, 0)
 				if depth == len(levels) {
 					levels = append(levels, nil)
 				}
@@ -63,7 +57,7 @@ func newAutomaton(set []string) *automaton {
 			}
 			state = child
 		}
-		a.out[state] = int32(index)
+		a.value[state] = int32(index)
 		a.lens = append(a.lens, int32(len(s)))
 	}
 	for _, states := range levels[min(1, len(levels)):] {
@@ -73,31 +67,11 @@ func newAutomaton(set []string) *automaton {
 		}
 	}
 	for _, state := range slices.Concat(levels...) {
-		if a.out[state] < 0 {
-			a.out[state] = a.out[a.fail[state]]
+		if a.value[state] < 0 {
+			a.value[state] = a.value[a.fail[state]]
 		}
 	}
 	return a
-}
-
-// connect adds a transition.
-func (a *automaton) connect(state int32, b byte, to int32) {
-	if state == 0 {
-		a.root[b] = to
-		return
-	}
-	a.edges.set(uint64(state)<<8|uint64(b), uint64(to))
-}
-
-// child returns the transition of a state on a byte, without failure links; 0 means none.
-func (a *automaton) child(state int32, b byte) int32 {
-	if state == 0 {
-		return a.root[b]
-	}
-	if to := a.edges.get(uint64(state)<<8 | uint64(b)); to != none {
-		return int32(to)
-	}
-	return 0
 }
 
 // step returns the state after one more byte.
@@ -120,8 +94,8 @@ func (a *automaton) find(hits []hit, s []byte) []hit {
 		} else {
 			state = a.step(state, s[i])
 		}
-		if state > 0 && a.out[state] >= 0 {
-			hits = append(hits, hit{i, a.out[state]})
+		if state > 0 && a.value[state] >= 0 {
+			hits = append(hits, hit{i, a.value[state]})
 		}
 	}
 	return hits
@@ -134,10 +108,10 @@ type addedSet struct {
 }
 
 // extract looks for the tokens of the set in s, leftmost and longest, writes the ids of those
-// found and passes the text between them to gap.
-func (e *encoder) extract(set *addedSet, s []byte, al []extent, gap func(*encoder, []byte, []extent)) {
+// found and passes the text between them to gap; begins says whether s begins where the text does.
+func (e *encoder) extract(set *addedSet, s []byte, al []extent, begins bool, gap func(*encoder, []byte, []extent, bool)) {
 	if set.automaton == nil || e.recognize == RecognizeNone {
-		gap(e, s, al)
+		gap(e, s, al, begins)
 		return
 	}
 	base := len(e.hits)
@@ -168,7 +142,7 @@ func (e *encoder) extract(set *addedSet, s []byte, al []extent, gap func(*encode
 			stop = spacesAfter(s, stop)
 		}
 		if done < start {
-			gap(e, s[done:start], cut(al, done, start))
+			gap(e, s[done:start], cut(al, done, start), begins && done == 0)
 		}
 		// White space that an rstrip has swallowed may hold the next hit. That is found all the
 		// same and moves done back, unless an lstrip leaves nothing of it.
@@ -178,7 +152,7 @@ func (e *encoder) extract(set *addedSet, s []byte, al []extent, gap func(*encode
 		done = stop
 	}
 	if done < len(s) {
-		gap(e, s[done:], cut(al, done, len(s)))
+		gap(e, s[done:], cut(al, done, len(s)), begins && done == 0)
 	}
 }
 

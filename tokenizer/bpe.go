@@ -1,228 +1,248 @@
 package tokenizer
 
-// A bpe is a byte-pair encoding model over byte symbols.
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A bpe is a byte-pair encoding model.
 //
 // Of all adjacent pairs of symbols, the one with the lowest rank is joined, the leftmost on ties,
 // until no pair has a merge. Source: Sennrich et al. 2016, arXiv:1508.07909, section 3.2.
 type bpe struct {
-	vocab  map[string]int32 // by content, in byte symbols
-	merges table            // left<<32 | right -> rank<<32 | joined
+	vocab  map[string]int32
+	merges table // left<<32 | right -> rank<<32 | joined
 
-	initial  [256]int32    // token of a byte's symbol, or -1
-	fallback [256][2]int32 // tokens <0xNN> of the bytes of a symbol that has no token; second -1: one byte; first -1: none
+	// raw: pieces are bytes, each of which is a symbol, that of byteSymbols. Otherwise they are
+	// text, each character of which is a symbol.
+	raw            bool
+	prefix, suffix string      // glued to every symbol but the first; to the last symbol
+	low            [512]int32  // tokens of the symbols below U+0200 without prefix and suffix, or -1
+	chars          table       // symbol | place<<21 -> token
+	bytes          *byteTokens // stand for a symbol that has no token; nil: none do
 
-	complete     bool  // every byte has an initial token
-	unk          int32 // token of a symbol without token and fallback; -1: such symbols vanish
-	fuseUnk      bool  // a run of unknown symbols gives one token
-	ignoreMerges bool  // a piece that is in the vocabulary is that token
+	complete     bool   // pieces are raw, and every byte has a token
+	unk          int32  // token of a symbol without token and byte tokens; -1: such symbols vanish
+	unkMissing   string // unk_token, if it is not in the vocabulary
+	fuseUnk      bool   // a run of unknown symbols gives one token
+	ignoreMerges bool   // a piece that is in the vocabulary is that token
+
+	// lateUnk is 0, or, for models of scored pieces, the number of pieces: symbols that are no
+	// pieces have ids from there on, take part in merging, and become bytes or unknown after it.
+	lateUnk int32
+	lens    []int32 // [lateUnk] lengths of the pieces in bytes
 }
 
-// merge returns rank<<32 | joined of the pair, or none.
-func (m *bpe) merge(left, right int32) uint64 {
-	return m.merges.get(uint64(uint32(left))<<32 | uint64(uint32(right)))
+// Places of a symbol in a piece, where prefix or suffix give it another token.
+const (
+	placeInside = 1 << iota // not the first: with prefix
+	placeLast               // with suffix
+)
+
+// newBPE returns a model without merges. Of vocab, the tokens of single symbols are looked up
+// with prefix and suffix.
+func newBPE(vocab map[string]int32, prefix, suffix string) *bpe {
+	m := &bpe{vocab: vocab, prefix: prefix, suffix: suffix, unk: -1, merges: newTable(0), chars: newTable(0)}
+	for i := range m.low {
+		m.low[i] = -1
+	}
+	for content, id := range vocab {
+		for place := range 4 {
+			s, ok := content, true
+			if place&placeInside != 0 {
+				s, ok = strings.CutPrefix(s, prefix)
+				ok = ok && prefix != ""
+			}
+			if ok && place&placeLast != 0 {
+				s, ok = strings.CutSuffix(s, suffix)
+				ok = ok && suffix != ""
+			}
+			if r, size := utf8.DecodeRuneInString(s); ok && size == len(s) && size > 0 {
+				m.chars.set(uint64(r)|uint64(place)<<21, uint64(id))
+				if place == 0 && int(r) < len(m.low) {
+					m.low[r] = id
+				}
+			}
+		}
+	}
+	return m
 }
 
-// A word is the scratch memory for one piece.
-type word struct {
-	ids []int32 // [n] symbols, then tokens
-	// lens holds the lengths of the symbols in UTF-8, [n]; it is kept for offsets only.
-	lens []int32
-
-	pairs      []uint64 // [n-1] the merge of each symbol with the next
-	prev, next []int32  // [n] neighbours in the list of live symbols; -1 and n at the ends
-	heap       []uint64 // rank<<32 | index of the left symbol
-	content    []byte   // the piece in symbols
+// setRaw makes the pieces bytes.
+func (m *bpe) setRaw() {
+	m.raw, m.complete = true, m.prefix == "" && m.suffix == ""
+	for _, s := range byteSymbols.utf8 {
+		_, ok := m.vocab[s]
+		m.complete = m.complete && ok
+	}
 }
 
-// symbols sets w.ids, and with lens w.lens, to the initial symbols of a piece of raw bytes.
-func (m *bpe) symbols(w *word, piece []byte, lens bool) {
-	if m.complete && !lens {
+// mayFail reports whether there are pieces that need an unknown token.
+func (m *bpe) mayFail() bool {
+	if m.complete {
+		return false
+	}
+	if !m.raw || m.prefix != "" || m.suffix != "" {
+		return m.bytes == nil || slices.Contains(m.bytes[:], -1)
+	}
+	for b, s := range byteSymbols.utf8 {
+		if m.low[byteSymbols.rune[b]] < 0 && !m.bytes.all([]byte(s)) {
+			return true
+		}
+	}
+	return false
+}
+
+// symbol returns the token of a symbol at a place, or -1.
+func (m *bpe) symbol(r rune, place int) int32 {
+	if place == 0 && int(r) < len(m.low) {
+		return m.low[r]
+	}
+	if id := m.chars.get(uint64(r) | uint64(place)<<21); id != none {
+		return int32(id)
+	}
+	return -1
+}
+
+// encode implements model. Spans are in bytes of the symbols.
+func (m *bpe) encode(w *word, dst []int32, piece []byte) []int32 {
+	if m.ignoreMerges {
+		if id, ok := m.whole(w, piece); ok {
+			w.cover(0, len(w.content))
+			return append(dst, id)
+		}
+	}
+	m.symbols(w, piece)
+	if len(w.ids) <= shortPiece && !w.tracked {
+		m.mergeShort(w)
+		if m.lateUnk > 0 {
+			return m.resolve(w, dst, piece)
+		}
+		return append(dst, w.ids...)
+	}
+	m.mergeLong(w)
+	if m.lateUnk > 0 {
+		w.compact()
+		return m.resolve(w, dst, piece)
+	}
+	from := 0
+	for i := int32(0); int(i) < len(w.ids); i = w.next[i] {
+		dst = append(dst, w.ids[i])
+		if w.tracked {
+			to := from
+			for _, n := range w.lens[i:w.next[i]] {
+				to += int(n)
+			}
+			w.cover(from, to)
+			from = to
+		}
+	}
+	return dst
+}
+
+// compact moves the live symbols to the front.
+func (w *word) compact() {
+	n := 0
+	for i := int32(0); int(i) < len(w.ids); i = w.next[i] {
+		w.ids[n] = w.ids[i]
+		n++
+	}
+	w.ids = w.ids[:n]
+}
+
+// whole returns the token of a whole piece and sets w.content to the piece in symbols.
+func (m *bpe) whole(w *word, piece []byte) (int32, bool) {
+	w.content = w.content[:0]
+	if !m.raw {
+		w.content = append(w.content, piece...)
+	} else {
+		for _, b := range piece {
+			w.content = append(w.content, byteSymbols.utf8[b]...)
+		}
+	}
+	id, ok := m.vocab[string(w.content)]
+	return id, ok
+}
+
+// symbols sets w.ids, and w.lens if w.tracked, to the symbols of a piece.
+func (m *bpe) symbols(w *word, piece []byte) {
+	if m.complete && !w.tracked {
 		w.ids = grow(w.ids, len(piece))
 		for i, b := range piece {
-			w.ids[i] = m.initial[b]
+			w.ids[i] = m.low[byteSymbols.rune[b]]
 		}
 		return
 	}
 	w.ids, w.lens = w.ids[:0], w.lens[:0]
 	unknown := int32(0) // length of the unknown symbols not yet written
-	add := func(id, n int32) {
-		w.ids = append(w.ids, id)
-		if lens {
-			w.lens = append(w.lens, n)
+	for i := 0; i < len(piece); {
+		r, size, n := byteSymbols.rune[piece[i]], 1, 0
+		if m.raw {
+			n = utf8.RuneLen(r)
+		} else {
+			r, size = utf8.DecodeRune(piece[i:])
+			n = size
 		}
-	}
-	for _, b := range piece {
-		n := int32(len(byteSymbols.utf8[b]))
-		if id := m.initial[b]; id >= 0 {
-			if unknown > 0 {
-				add(m.unk, unknown)
-				unknown = 0
-			}
-			add(id, n)
+		place := 0
+		if i > 0 && m.prefix != "" {
+			place |= placeInside
+		}
+		if i += size; i == len(piece) && m.suffix != "" {
+			place |= placeLast
+		}
+		id := m.symbol(r, place)
+		if id < 0 && m.lateUnk > 0 {
+			id = m.lateUnk
+		}
+		if id >= 0 {
+			unknown = m.flushUnknown(w, unknown)
+			w.add(id, int32(n))
 			continue
 		}
-		// Fallback tokens go before a pending unknown token, as in the library.
-		if f := m.fallback[b]; f[0] >= 0 {
-			add(f[0], 1)
-			if f[1] >= 0 {
-				add(f[1], 1)
-			}
-			continue
-		}
-		if m.unk >= 0 {
+		// Byte tokens go before a pending unknown token, as in the library.
+		if m.bytes == nil || !m.addBytes(w, r, place) {
 			if unknown > 0 && !m.fuseUnk {
-				add(m.unk, unknown)
-				unknown = 0
+				unknown = m.flushUnknown(w, unknown)
 			}
-			unknown += n
+			unknown += int32(n)
 		}
 	}
-	if unknown > 0 {
-		add(m.unk, unknown)
+	m.flushUnknown(w, unknown)
+}
+
+// add appends a symbol of n bytes.
+func (w *word) add(id, n int32) {
+	w.ids = append(w.ids, id)
+	if w.tracked {
+		w.lens = append(w.lens, n)
 	}
 }
 
-// shortPiece is the number of symbols up to which a scan for the best pair beats the heap.
-const shortPiece = 48
-
-// mergeShort joins w.ids in O(n²).
-func (m *bpe) mergeShort(w *word) {
-	n := len(w.ids)
-	var pairs [shortPiece]uint64
-	ids := w.ids
-	for i := 0; i+1 < n; i++ {
-		pairs[i] = m.merge(ids[i], ids[i+1])
+// flushUnknown writes the token of n bytes of unknown symbols, if any. It returns 0.
+func (m *bpe) flushUnknown(w *word, n int32) int32 {
+	if n > 0 && m.unk >= 0 {
+		w.add(m.unk, n)
 	}
-	for n > 1 {
-		best, at := none, 0
-		for i, p := range pairs[:n-1] {
-			if p < best {
-				best, at = p, i
-			}
-		}
-		if best == none {
-			break
-		}
-		ids[at] = int32(uint32(best))
-		copy(ids[at+1:], ids[at+2:n])
-		copy(pairs[at:], pairs[at+1:n-1])
-		n--
-		if at > 0 {
-			pairs[at-1] = m.merge(ids[at-1], ids[at])
-		}
-		if at+1 < n {
-			pairs[at] = m.merge(ids[at], ids[at+1])
-		}
-	}
-	w.ids = ids[:n]
+	return 0
 }
 
-// mergeLong joins w.ids in O(n log n), in place: the tokens stay at the index of their first
-// symbol, and w.next leads from one to the next.
-//
-// The heap holds the pairs that have, or had, a merge. An entry is stale if the pair at its index
-// now has another rank: two symbols at one index with equal rank are the same pair, since joining
-// only removes boundaries.
-func (m *bpe) mergeLong(w *word) {
-	n := len(w.ids)
-	w.pairs, w.heap = grow(w.pairs, n), w.heap[:0]
-	w.prev, w.next = grow(w.prev, n), grow(w.next, n)
-	for i := range n {
-		w.prev[i], w.next[i], w.pairs[i] = int32(i-1), int32(i+1), none
-		if i+1 < n {
-			if p := m.merge(w.ids[i], w.ids[i+1]); p != none {
-				w.pairs[i] = p
-				w.heap = append(w.heap, p>>32<<32|uint64(i))
-			}
-		}
+// addBytes writes the tokens of a symbol's bytes, if they all exist.
+func (m *bpe) addBytes(w *word, r rune, place int) bool {
+	s := w.content[:0]
+	if place&placeInside != 0 {
+		s = append(s, m.prefix...)
 	}
-	for i := len(w.heap) / 4; i >= 0; i-- {
-		siftDown(w.heap, i)
+	s = utf8.AppendRune(s, r)
+	if place&placeLast != 0 {
+		s = append(s, m.suffix...)
 	}
-	for len(w.heap) > 0 {
-		top, last := w.heap[0], len(w.heap)-1
-		w.heap[0] = w.heap[last]
-		w.heap = w.heap[:last]
-		siftDown(w.heap, 0)
-		i := int32(uint32(top))
-		if p := w.pairs[i]; p != none && p>>32 == top>>32 {
-			m.join(w, i)
-		}
+	w.content = s
+	if !m.bytes.all(s) {
+		return false
 	}
-}
-
-// join replaces symbol i and its right neighbour by their merge.
-func (m *bpe) join(w *word, i int32) {
-	n := int32(len(w.ids))
-	right := w.next[i]
-	w.ids[i] = int32(uint32(w.pairs[i]))
-	w.pairs[i], w.pairs[right] = none, none
-	next := w.next[right]
-	w.next[i] = next
-	if next < n {
-		w.prev[next] = i
-		m.pairUp(w, i, next)
+	for _, b := range s {
+		w.add(m.bytes[b], 1)
 	}
-	if p := w.prev[i]; p >= 0 {
-		m.pairUp(w, p, i)
-	}
-}
-
-// pairUp records the merge of the neighbours i and j.
-func (m *bpe) pairUp(w *word, i, j int32) {
-	p := m.merge(w.ids[i], w.ids[j])
-	w.pairs[i] = p
-	if p != none {
-		w.heap = append(w.heap, p>>32<<32|uint64(uint32(i)))
-		siftUp(w.heap)
-	}
-}
-
-// siftUp restores a 4-ary min-heap whose last element is new.
-func siftUp(h []uint64) {
-	i := len(h) - 1
-	x := h[i]
-	for i > 0 {
-		p := (i - 1) / 4
-		if h[p] <= x {
-			break
-		}
-		h[i] = h[p]
-		i = p
-	}
-	h[i] = x
-}
-
-// siftDown restores a 4-ary min-heap whose element i may be too large.
-func siftDown(h []uint64, i int) {
-	if i >= len(h) {
-		return
-	}
-	x := h[i]
-	for {
-		c := 4*i + 1
-		if c >= len(h) {
-			break
-		}
-		best := c
-		for k := c + 1; k < min(c+4, len(h)); k++ {
-			if h[k] < h[best] {
-				best = k
-			}
-		}
-		if x <= h[best] {
-			break
-		}
-		h[i] = h[best]
-		i = best
-	}
-	h[i] = x
-}
-
-// grow returns s with length n; its contents are undefined.
-func grow[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n, n+n/4)
-	}
-	return s[:n]
+	return true
 }

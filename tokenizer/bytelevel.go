@@ -5,6 +5,7 @@ package tokenizer
 // in order. Source: bytes_to_unicode in openai/gpt-2@9b63575, src/encoder.py.
 var byteSymbols = func() (t struct {
 	utf8   [256]string // symbol of a byte
+	rune   [256]rune   // the same
 	bytes  [324]byte   // byte of a symbol
 	symbol [324]bool   // whether a code point is a symbol
 }) {
@@ -15,7 +16,7 @@ var byteSymbols = func() (t struct {
 			r = other
 			other++
 		}
-		t.utf8[b], t.bytes[r], t.symbol[r] = string(r), byte(b), true
+		t.utf8[b], t.rune[b], t.bytes[r], t.symbol[r] = string(r), r, byte(b), true
 	}
 	return t
 }()

@@ -1,23 +1,28 @@
 package tokenizer
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+)
 
-// Decode returns the text of ids: the bytes of their tokens, with one U+FFFD for each maximal
-// ill-formed subsequence of UTF-8. With skipSpecial, special tokens are left out. An id that has
-// no token is an error.
+// Decode returns the text of ids: that of their tokens, with U+FFFD where bytes are no valid
+// UTF-8: one for each maximal ill-formed subsequence in byte-level vocabularies, one for each byte
+// in those with byte tokens such as <0x0A>. With skipSpecial, special tokens are left out. An id
+// that has no token is an error.
 func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) (string, error) {
-	var raw []byte
+	s := t.Stream(skipSpecial)
+	var out strings.Builder
 	for i, id := range ids {
-		tok, err := t.token(id)
+		chunk, err := s.next(id)
 		if err != nil {
 			return "", fmt.Errorf("tokenizer: decode: ids[%d]: %w", i, err)
 		}
-		if !skipSpecial || !tok.special {
-			raw = append(raw, tok.bytes...)
-		}
+		out.Write(chunk)
 	}
-	out, _ := appendLossy(make([]byte, 0, len(raw)), raw, true)
-	return string(out), nil
+	out.Write(s.Flush())
+	return out.String(), nil
 }
 
 // token returns the token of an id.
@@ -37,37 +42,91 @@ func (t *Tokenizer) token(id int32) (*token, error) {
 type Stream struct {
 	t           *Tokenizer
 	skipSpecial bool
+	begun       bool   // a token was decoded
+	leading     int    // characters that may still be dropped at the beginning of the text
+	trailing    int    // characters that are held back because they may be at its end
+	held        int32  // a token that is held back, -1 for none
 	pending     []byte // at most 3 bytes that may still become a character, then a token's bytes
 	out         []byte
 }
 
 // Stream returns a decoder that begins with no text. See [Tokenizer.Decode] for skipSpecial.
 func (t *Tokenizer) Stream(skipSpecial bool) *Stream {
-	return &Stream{t: t, skipSpecial: skipSpecial}
+	return &Stream{t: t, skipSpecial: skipSpecial, leading: t.decode.start, held: -1}
 }
 
 // Next returns the text that id completes, which may be empty; it is valid until the next call. A
 // skipped token changes nothing, even between two halves of a character. An id that has no token
 // is an error and changes nothing either.
 func (s *Stream) Next(id int32) ([]byte, error) {
-	tok, err := s.t.token(id)
+	out, err := s.next(id)
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: decode: %w", err)
+	}
+	return out, nil
+}
+
+func (s *Stream) next(id int32) ([]byte, error) {
+	tok, err := s.t.token(id)
+	if err != nil {
+		return nil, err
 	}
 	s.out = s.out[:0]
 	if s.skipSpecial && tok.special {
 		return s.out, nil
 	}
-	s.pending = append(s.pending, tok.bytes...)
-	out, rest := appendLossy(s.out, s.pending, false)
-	s.out, s.pending = out, append(s.pending[:0], rest...)
+	if s.t.decode.holds {
+		id, s.held = s.held, id
+		if id < 0 {
+			return s.out, nil
+		}
+		tok = &s.t.tokens[id]
+	}
+	text := tok.bytes
+	if !s.begun && len(s.t.first) > 0 {
+		if first, ok := s.t.first[id]; ok {
+			text = first
+		}
+	}
+	s.write(text, false)
 	return s.out, nil
 }
 
-// Flush returns the text of the bytes that are held back, U+FFFD or nothing, and leaves the
-// stream as new. The text is valid until the next call.
+// write sets s.out to what the text of a token completes.
+func (s *Stream) write(text string, final bool) {
+	d := &s.t.decode
+	s.begun = true
+	s.pending = append(s.pending, text...)
+	out, rest := appendLossy(s.out, s.pending, final, d.perByte)
+	s.out, s.pending = out, append(s.pending[:0], rest...)
+	for s.leading > 0 && len(s.out) > 0 {
+		if !bytes.HasPrefix(s.out, []byte(d.trim)) {
+			s.leading = 0
+			break
+		}
+		s.out = slices.Delete(s.out, 0, len(d.trim))
+		s.leading--
+	}
+	if d.stop > 0 && len(s.out) > 0 {
+		for ; s.trailing > 0; s.trailing-- {
+			s.out = slices.Insert(s.out, 0, []byte(d.trim)...)
+		}
+		for s.trailing < d.stop && bytes.HasSuffix(s.out, []byte(d.trim)) {
+			s.out = s.out[:len(s.out)-len(d.trim)]
+			s.trailing++
+		}
+	}
+}
+
+// Flush returns the text of the bytes that are held back, U+FFFD or nothing, or of a token that
+// is, and leaves the stream as new. The text is valid until the next call.
 func (s *Stream) Flush() []byte {
-	s.out, _ = appendLossy(s.out[:0], s.pending, true)
-	s.pending = s.pending[:0]
+	s.out = s.out[:0]
+	text := ""
+	if s.held >= 0 {
+		text = s.t.decode.text(s.t.spelling(s.held), place{first: !s.begun, last: true})
+	}
+	s.write(text, true)
+	s.begun, s.leading, s.trailing, s.held = false, s.t.decode.start, 0, -1
 	return s.out
 }

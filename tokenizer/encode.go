@@ -28,13 +28,25 @@ type EncodeOptions struct {
 // Encode appends the ids of text to dst. Invalid UTF-8 is read with one U+FFFD for each maximal
 // ill-formed subsequence. A bounded number of bytes per input byte is allocated at most, and
 // nothing in the steady state if dst is large enough.
+//
+// A regular expression of the tokenizer for which there is no scanner may give up on a hostile
+// text; the rest of that piece is then not cut further. [Tokenizer.TryEncode] tells.
 func (t *Tokenizer) Encode(dst []int32, text string, opts EncodeOptions) []int32 {
+	dst, _ = t.TryEncode(dst, text, opts)
+	return dst
+}
+
+// TryEncode is [Tokenizer.Encode] with an error if a regular expression gave up.
+func (t *Tokenizer) TryEncode(dst []int32, text string, opts EncodeOptions) ([]int32, error) {
 	e := t.encoders.Get().(*encoder)
 	e.out = dst
 	e.encode(text, opts)
-	dst = e.out
+	dst, err := e.out, e.err
+	if err == nil {
+		err = e.norm.err
+	}
 	e.release()
-	return dst
+	return dst, err
 }
 
 // An encoder is the state and the scratch memory of one encoding.
@@ -45,14 +57,15 @@ type encoder struct {
 	offsets   *offsets // nil: not wanted
 	untrusted Untrusted
 
-	text     []byte // valid UTF-8
-	hits     []hit  // a stack: of the raw text, then of a gap
-	norm     normScratch
-	prefixed []byte // a piece with a space in front
-	symbols  []byte // a piece in byte symbols
-	raw      []byte // a piece of symbols in bytes again
-	word     word
-	cache    wordCache
+	text    []byte // valid UTF-8
+	hits    []hit  // a stack: of the raw text, then of a gap
+	norm    normScratch
+	arena   []byte   // a stack: what stages make of pieces
+	matches []extent // a stack: of the patterns of stages
+	raw     []byte   // a piece of symbols in bytes again
+	word    word
+	cache   wordCache
+	err     error // of a regular expression
 }
 
 // keepScratch bounds the text, in bytes, whose buffers go back to the pool.
@@ -62,7 +75,7 @@ const keepScratch = 1 << 20
 // that a large text has left.
 func (e *encoder) release() {
 	t, cache := e.t, e.cache
-	e.out, e.offsets = nil, nil
+	e.out, e.offsets, e.err, e.norm.err = nil, nil, nil, nil
 	if cap(e.text) > keepScratch {
 		*e = encoder{t: t, cache: cache}
 	}
@@ -75,29 +88,30 @@ func (e *encoder) encode(text string, opts EncodeOptions) {
 	if opts.AddSpecial {
 		e.special(e.t.before)
 	}
-	if utf8.ValidString(text) {
+	if e.t.bytewise || utf8.ValidString(text) {
 		e.text = append(e.text[:0], text...)
 	} else {
-		e.text, _ = appendLossy(e.text[:0], text, true)
+		e.text, _ = appendLossy(e.text[:0], text, true, false)
 	}
 	var al []extent
 	if e.offsets != nil || e.traced() {
 		al = textExtents(e.text)
 	}
-	e.extract(&e.t.rawAdded, e.text, al, (*encoder).gap)
+	e.word.tracked = e.offsets != nil
+	e.extract(&e.t.rawAdded, e.text, al, true, (*encoder).gap)
 	if opts.AddSpecial {
 		e.special(e.t.after)
 	}
 }
 
 // gap encodes what lies between the raw added tokens.
-func (e *encoder) gap(s []byte, al []extent) {
-	s, al = e.norm.normalize(e.t.norm, s, al)
-	e.extract(&e.t.normAdded, s, al, (*encoder).plain)
+func (e *encoder) gap(s []byte, al []extent, start bool) {
+	s, al, start = e.norm.normalize(e.t.norm, s, al, start)
+	e.extract(&e.t.normAdded, s, al, start, (*encoder).plain)
 }
 
 // plain encodes text without added tokens.
-func (e *encoder) plain(s []byte, al []extent) { e.split(0, s, al) }
+func (e *encoder) plain(s []byte, al []extent, start bool) { e.split(0, s, al, start) }
 
 // special writes tokens that stand for no text.
 func (e *encoder) special(ids []int32) {
@@ -117,6 +131,14 @@ func (e *encoder) added(id int32, s []byte, al []extent) {
 
 // piece gives a piece, in symbols if a stage wrote those, to the model.
 func (e *encoder) piece(s []byte, al []extent) {
+	if !e.t.raw {
+		for len(s) > 0 {
+			n := e.t.cuts.next(s)
+			e.model(s[:n], cut(al, 0, n))
+			s, al = s[n:], cut(al, n, len(al))
+		}
+		return
+	}
 	if e.t.inSymbols {
 		e.raw = e.raw[:0]
 		for i := 0; i < len(s); {
@@ -126,7 +148,7 @@ func (e *encoder) piece(s []byte, al []extent) {
 			i += size
 		}
 		s = e.raw
-	} else {
+	} else if e.offsets != nil {
 		al = symbolExtents(s, al)
 	}
 	for len(s) > maxPiece {
@@ -134,17 +156,22 @@ func (e *encoder) piece(s []byte, al []extent) {
 		for _, b := range s[:maxPiece] {
 			n += len(byteSymbols.utf8[b])
 		}
-		e.model(s[:maxPiece], cut(al, 0, n))
-		s, al = s[maxPiece:], cut(al, n, len(al))
+		e.model(s[:maxPiece], cut(al, 0, min(n, len(al))))
+		s, al = s[maxPiece:], cut(al, min(n, len(al)), len(al))
 	}
 	e.model(s, al)
 }
 
-// model writes the tokens of a piece of raw bytes.
+// model writes the tokens of a piece, raw bytes or text.
 func (e *encoder) model(s []byte, al []extent) {
-	m, w := &e.t.model, &e.word
+	w := &e.word
 	if e.offsets != nil {
-		e.modelOffsets(s, al)
+		first := len(e.out)
+		w.spans = w.spans[:0]
+		e.out = e.t.model.encode(w, e.out, s)
+		for i, id := range e.out[first:] {
+			e.offsets.add(al, w.spans[i].start, w.spans[i].end, e.t.tokens[id].content)
+		}
 		return
 	}
 	slot := e.cache.slot(s)
@@ -152,34 +179,7 @@ func (e *encoder) model(s []byte, al []extent) {
 		e.out = append(e.out, slot.ids[:slot.tokens]...)
 		return
 	}
-	if id, ok := m.whole(w, s); ok {
-		e.out = append(e.out, id)
-		slot.store(s, e.out[len(e.out)-1:])
-		return
-	}
-	m.symbols(w, s, false)
 	first := len(e.out)
-	if len(w.ids) <= shortPiece {
-		m.mergeShort(w)
-		e.out = append(e.out, w.ids...)
-	} else {
-		m.mergeLong(w)
-		for i := int32(0); int(i) < len(w.ids); i = w.next[i] {
-			e.out = append(e.out, w.ids[i])
-		}
-	}
+	e.out = e.t.model.encode(w, e.out, s)
 	slot.store(s, e.out[first:])
-}
-
-// whole returns the token of a whole piece, for models that ignore merges then.
-func (m *bpe) whole(w *word, piece []byte) (int32, bool) {
-	if !m.ignoreMerges {
-		return 0, false
-	}
-	w.content = w.content[:0]
-	for _, b := range piece {
-		w.content = append(w.content, byteSymbols.utf8[b]...)
-	}
-	id, ok := m.vocab[string(w.content)]
-	return id, ok
 }

@@ -236,6 +236,19 @@ func (v value) integer(limit int) (int32, error) {
 	return int32(n), nil
 }
 
+// float returns a number.
+func (v value) float() (float64, error) {
+	if err := v.want("a number"); err != nil {
+		return 0, err
+	}
+	digits := string(v.text[:skipValue(v.text)])
+	x, err := strconv.ParseFloat(digits, 64)
+	if err != nil {
+		return 0, v.errorf("%s: expected a number of double precision", digits)
+	}
+	return x, nil
+}
+
 // skipSpace returns the index of the first byte of s from i that is no white space.
 func skipSpace(s []byte, i int) int {
 	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\t' || s[i] == '\r') {

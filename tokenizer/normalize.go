@@ -1,241 +1,264 @@
 package tokenizer
 
 import (
-	"slices"
-	"sync"
+	"bytes"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
 
-// A normStep is one normalizer.
-type normStep uint8
-
-const (
-	stepNFC normStep = iota
-	stepNFD
-	stepNFKC
-	stepNFKD
-	stepLower
-)
-
-var normSteps = map[string]normStep{
-	"NFC": stepNFC, "NFD": stepNFD, "NFKC": stepNFKC, "NFKD": stepNFKD, "Lowercase": stepLower,
+// A normalizer is one step of normalization. It is immutable.
+type normalizer interface {
+	// unchanged returns the length of a prefix of s that the step leaves alone and that does not
+	// influence what follows.
+	unchanged(s []byte) int
+	// normalize writes what becomes of n.src[from:], with keep and put.
+	normalize(n *normScratch, from int)
+	// growth returns how many bytes one byte may become at most.
+	growth() int
 }
 
-// A normalized character: it stands for the next source characters of the text it came from. One
-// that stands for none has the extent of the byte before.
-type normRune struct {
-	r      rune
-	ccc    uint8 // canonical combining class
-	source int32
-}
-
-// A normScratch holds the buffers of a normalization.
+// A normScratch is the scratch memory of a normalization.
 type normScratch struct {
-	buf   [2][]byte // results of alternate steps
-	which int
-	runes []normRune
+	src []byte   // the text before a step
+	al  []extent // where its bytes come from, or nil
+
+	out   []byte
+	outAl []extent
+	first int // index in src of the character that the first one of out stands for
+
+	buf     [2][]byte // out of alternate steps
+	which   int
+	runes   []normRune
+	matches []extent
+	err     error
 }
 
-// normalize applies the steps to s; al is as in encoder.split. The results are valid until the
-// next call.
-func (n *normScratch) normalize(steps []normStep, s []byte, al []extent) ([]byte, []extent) {
+// normalize applies the steps to s; al is as in encoder.split. start says whether s begins where
+// the whole text does; the result says the same of the normalized text. The results are valid
+// until the next call.
+func (n *normScratch) normalize(steps []normalizer, s []byte, al []extent, start bool) ([]byte, []extent, bool) {
 	for _, step := range steps {
-		done := n.unchanged(step, s)
+		done := step.unchanged(s)
 		if done == len(s) {
 			continue
 		}
-		n.runes = n.runes[:0]
-		if step == stepLower {
-			n.lower(s[done:])
-		} else {
-			n.decompose(s[done:], step == stepNFKC || step == stepNFKD)
-			if step == stepNFC || step == stepNFKC {
-				n.compose()
-			}
+		n.src, n.al, n.out, n.outAl, n.first = s, al, n.buf[n.which][:0], nil, 0
+		n.keep(0, done)
+		step.normalize(n, done)
+		_, size := utf8.DecodeRune(s)
+		start = start && n.first < size
+		n.buf[n.which] = n.out
+		n.which ^= 1
+		s, al = n.out, n.outAl
+		if n.al != nil && al == nil {
+			al = []extent{}
 		}
-		s, al = n.write(s, al, done)
 	}
-	return s, al
+	return s, al, start
 }
 
-// unchanged returns the length of a prefix of s that a step leaves alone and that does not
-// influence what follows.
-func (n *normScratch) unchanged(step normStep, s []byte) int {
-	ascii := 0
-	for ascii < len(s) && s[ascii] < utf8.RuneSelf && (step != stepLower || s[ascii] < 'A' || 'Z' < s[ascii]) {
-		ascii++
+// keep writes src[from:to].
+func (n *normScratch) keep(from, to int) {
+	if len(n.out) == 0 {
+		n.first = from
 	}
-	if step == stepLower || ascii == len(s) {
-		return ascii
-	}
-	return [...]norm.Form{norm.NFC, norm.NFD, norm.NFKC, norm.NFKD}[step].QuickSpan(s)
-}
-
-// lower appends the characters of s in lower case, one by one: a final sigma has no rule.
-func (n *normScratch) lower(s []byte) {
-	for len(s) > 0 {
-		r, size := utf8.DecodeRune(s)
-		s = s[size:]
-		if r == 'İ' {
-			n.runes = append(n.runes, normRune{'i', 0, 1}, normRune{'\u0307', 0, 0})
-			continue
-		}
-		n.runes = append(n.runes, normRune{toLower(r), 0, 1})
+	n.out = append(n.out, n.src[from:to]...)
+	if n.al != nil {
+		n.outAl = append(n.outAl, n.al[from:to]...)
 	}
 }
 
-// Hangul syllables are composed by arithmetic. Source: The Unicode Standard, section 3.12.
-const (
-	hangulS, hangulL, hangulV, hangulT = 0xAC00, 0x1100, 0x1161, 0x11A7
-	countL, countV, countT             = 19, 21, 28
-)
-
-// decompose appends the canonical or, with compat, the compatibility decomposition of s.
-// Source: The Unicode Standard, definitions D65, D68, D108 and D109.
-func (n *normScratch) decompose(s []byte, compat bool) {
-	form := norm.NFD
-	if compat {
-		form = norm.NFKD
+// put writes r, which comes from where byte src[at] comes from; -1 stands for the place before
+// the text.
+func (n *normScratch) put(r rune, at int) {
+	if len(n.out) == 0 {
+		n.first = at
 	}
-	starter := 0 // index after the last character of combining class 0
-	for len(s) > 0 {
-		r, size := utf8.DecodeRune(s)
-		switch {
-		case r < utf8.RuneSelf:
-			n.runes = append(n.runes, normRune{r, 0, 1})
-		case hangulS <= r && r < hangulS+countL*countV*countT:
-			n.hangul(r - hangulS)
-		default:
-			n.append(form.Properties(s), r)
-		}
-		s = s[size:]
-		if first := len(n.runes) - 1; n.runes[first].ccc == 0 {
-			n.sortMarks(starter, len(n.runes))
-			starter = len(n.runes)
-		}
-	}
-	n.sortMarks(starter, len(n.runes))
-}
-
-// append appends the decomposition of r.
-func (n *normScratch) append(p norm.Properties, r rune) {
-	d := p.Decomposition()
-	if len(d) == 0 {
-		n.runes = append(n.runes, normRune{r, p.CCC(), 1})
+	n.out = utf8.AppendRune(n.out, r)
+	if n.al == nil {
 		return
 	}
-	for source := int32(1); len(d) > 0; source = 0 {
-		r, size := utf8.DecodeRune(d)
-		n.runes = append(n.runes, normRune{r, norm.NFD.Properties(d).CCC(), source})
-		d = d[size:]
+	ext := extent{n.al[0].start, n.al[0].start}
+	if at >= 0 {
+		ext = n.al[at]
+	}
+	for range utf8.RuneLen(r) {
+		n.outAl = append(n.outAl, ext)
 	}
 }
 
-// hangul appends the jamo of syllable number k.
-func (n *normScratch) hangul(k rune) {
-	n.runes = append(n.runes, normRune{hangulL + k/(countV*countT), 0, 1}, normRune{hangulV + k/countT%countV, 0, 0})
-	if t := k % countT; t > 0 {
-		n.runes = append(n.runes, normRune{hangulT + t, 0, 0})
+// each calls fn for the characters of src[from:] and their places.
+func (n *normScratch) each(from int, fn func(r rune, i, size int)) {
+	for i := from; i < len(n.src); {
+		r, size := utf8.DecodeRune(n.src[i:])
+		fn(r, i, size)
+		i += size
 	}
 }
 
-// sortMarks puts the runs of combining marks in runes[from:to] in canonical order.
-func (n *normScratch) sortMarks(from, to int) {
-	byClass := func(a, b normRune) int { return int(a.ccc) - int(b.ccc) }
-	for from < to {
-		end := from
-		for end < to && n.runes[end].ccc != 0 {
-			end++
-		}
-		if marks := n.runes[from:end]; len(marks) > 1 && !slices.IsSortedFunc(marks, byClass) {
-			slices.SortStableFunc(marks, byClass)
-		}
-		from = end + 1
-	}
+// namedNormalizers are the normalizers without parameters.
+var namedNormalizers = map[string]normalizer{
+	"NFC": form(norm.NFC), "NFD": form(norm.NFD), "NFKC": form(norm.NFKC), "NFKD": form(norm.NFKD),
+	"Lowercase": lowercase{}, "StripAccents": filter{isMark}, "Nmt": mapping(nmtImage),
 }
 
-// compose joins the characters of a canonically ordered decomposition.
-// Source: The Unicode Standard, definitions D115 and D117.
-func (n *normScratch) compose() {
-	out := n.runes[:0]
-	starter, last := -1, -1 // index in out of the last starter; class of the mark written after it, or -1
-	for _, x := range n.runes {
-		if starter >= 0 && last < int(x.ccc) {
-			if r, ok := composite(out[starter].r, x.r); ok {
-				out[starter].r = r
-				out[starter].source += x.source
-				continue
-			}
-		}
-		last = int(x.ccc)
-		if x.ccc == 0 {
-			starter, last = len(out), -1
-		}
-		out = append(out, x)
+// lowercase maps characters to lower case, one by one: a final sigma has no rule.
+type lowercase struct{}
+
+func (lowercase) unchanged(s []byte) int {
+	n := 0
+	for n < len(s) && s[n] < utf8.RuneSelf && (s[n] < 'A' || 'Z' < s[n]) {
+		n++
 	}
-	n.runes = out
+	return n
 }
 
-// composite returns the primary composite of a pair.
-func composite(a, b rune) (rune, bool) {
-	if l, v := a-hangulL, b-hangulV; 0 <= l && l < countL && 0 <= v && v < countV {
-		return hangulS + (l*countV+v)*countT, true
-	}
-	if s, t := a-hangulS, b-hangulT; 0 <= s && s < countL*countV*countT && s%countT == 0 && 0 < t && t < countT {
-		return a + t, true
-	}
-	r, ok := loadComposites()[[2]rune{a, b}]
-	return r, ok
+func (lowercase) normalize(n *normScratch, from int) {
+	n.each(from, func(r rune, i, size int) {
+		if r == 'İ' {
+			n.put('i', i)
+			n.put('\u0307', i+size-1)
+			return
+		}
+		n.put(toLower(r), i)
+	})
 }
 
-// loadComposites lists the primary composites, except Hangul, on first use. A composite's full
-// decomposition ends in its second half, and the rest composes to its first.
-var loadComposites = sync.OnceValue(func() map[[2]rune]rune {
-	m := make(map[[2]rune]rune)
-	for r := rune(0xC0); r < 0x20000; r++ {
-		d := norm.NFD.PropertiesString(string(r)).Decomposition()
-		if d == nil || !norm.NFC.IsNormalString(string(r)) {
-			continue
-		}
-		last, size := utf8.DecodeLastRune(d)
-		if first := []rune(norm.NFC.String(string(d[:len(d)-size]))); len(first) == 1 {
-			m[[2]rune{first[0], last}] = r
-		}
-	}
-	return m
-})
+func (lowercase) growth() int { return 2 }
 
-// write returns s with everything from byte done replaced by the normalized characters.
-func (n *normScratch) write(s []byte, al []extent, done int) ([]byte, []extent) {
-	out := append(n.buf[n.which][:0], s[:done]...)
-	var outAl []extent
-	if al != nil {
-		outAl = append(outAl, al[:done]...)
+// A filter drops characters.
+type filter struct{ drop func(rune) bool }
+
+func (f filter) unchanged(s []byte) int {
+	if n := bytes.IndexFunc(s, f.drop); n >= 0 {
+		return n
 	}
-	at := done
-	for _, x := range n.runes {
-		size := len(out)
-		out = utf8.AppendRune(out, x.r)
-		if al == nil {
-			continue
-		}
-		ext := extent{al[0].start, al[0].start}
-		if x.source > 0 {
-			ext = al[at]
-		} else if at > 0 {
-			ext = al[at-1]
-		}
-		for range len(out) - size {
-			outAl = append(outAl, ext)
-		}
-		for range x.source {
-			_, size := utf8.DecodeRune(s[at:])
-			at += size
-		}
-	}
-	n.buf[n.which] = out
-	n.which ^= 1
-	return out, outAl
+	return len(s)
 }
+
+func (f filter) normalize(n *normScratch, from int) {
+	n.each(from, func(r rune, i, size int) {
+		if !f.drop(r) {
+			n.keep(i, i+size)
+		}
+	})
+}
+
+func (filter) growth() int { return 1 }
+
+// A strip drops white space at the ends.
+type strip struct{ left, right bool }
+
+func (st strip) unchanged(s []byte) int {
+	if len(s) == 0 {
+		return 0
+	}
+	if r, _ := utf8.DecodeRune(s); st.left && isSpace(r) {
+		return 0
+	}
+	if r, _ := utf8.DecodeLastRune(s); st.right && isSpace(r) {
+		return 0
+	}
+	return len(s)
+}
+
+func (st strip) normalize(n *normScratch, _ int) {
+	from, to := 0, len(n.src)
+	if st.left {
+		from = spacesAfter(n.src, 0)
+	}
+	if st.right {
+		to = spacesBefore(n.src, from, to)
+	}
+	n.keep(from, to)
+}
+
+func (strip) growth() int { return 1 }
+
+// A prepend puts a text before one that is not empty.
+type prepend string
+
+func (prepend) unchanged([]byte) int { return 0 }
+
+func (p prepend) normalize(n *normScratch, _ int) {
+	if len(n.src) == 0 {
+		return
+	}
+	for _, r := range p {
+		n.put(r, 0)
+	}
+	n.keep(0, len(n.src))
+}
+
+func (prepend) growth() int { return 1 }
+
+// A replace puts a text in the place of the matches of a pattern.
+type replace struct {
+	pattern matcher
+	literal string // the pattern, if it is a string
+	content string
+}
+
+func (r replace) unchanged(s []byte) int {
+	if len(s) == 0 || r.pattern.re != nil {
+		return 0
+	}
+	start, end := r.pattern.find(nil, s, 0)
+	if start == end {
+		return len(s)
+	}
+	return start
+}
+
+func (r replace) normalize(n *normScratch, from int) {
+	at := from
+	n.matches, n.err = r.pattern.all(n.matches[:0], n.src, from, n.err)
+	for _, m := range n.matches {
+		n.keep(at, m.start)
+		for _, c := range r.content {
+			n.put(c, m.end-1)
+		}
+		at = m.end
+	}
+	n.keep(at, len(n.src))
+}
+
+func (r replace) growth() int { return max(1, len(r.content)) }
+
+// nmtImage maps r as sentencepiece prepares texts for translation: some control and format characters
+// go, other white space becomes a space.
+// Source: do_nmt in huggingface/tokenizers@v0.23.1, tokenizers/src/normalizers/unicode.rs.
+func nmtImage(r rune) rune {
+	switch {
+	case 1 <= r && r <= 8, r == 0xB, 0xE <= r && r <= 0x1F, r == 0x7F, r == 0x8F, r == 0x9F:
+		return -1
+	case r == '\t', r == '\n', r == '\f', r == '\r', r == 0x1680, 0x200B <= r && r <= 0x200F, r == 0x2028, r == 0x2029,
+		r == 0x2581, r == 0xFEFF, r == 0xFFFD:
+		return ' '
+	}
+	return r
+}
+
+// isMark reports whether r is a combining mark, \p{M}.
+func isMark(r rune) bool { return r >= 0x300 && loadClasses().of(r)&mark != 0 }
+
+// A mapping replaces characters by others; those that it maps to -1 go.
+type mapping func(rune) rune
+
+func (m mapping) unchanged(s []byte) int {
+	if n := bytes.IndexFunc(s, func(r rune) bool { return m(r) != r }); n >= 0 {
+		return n
+	}
+	return len(s)
+}
+
+func (m mapping) normalize(n *normScratch, from int) {
+	n.each(from, func(r rune, i, _ int) {
+		if to := m(r); to >= 0 {
+			n.put(to, i)
+		}
+	})
+}
+
+func (mapping) growth() int { return 2 }

@@ -140,26 +140,3 @@ func (o *offsets) trimmed(s Span, first bool, white [2]int) Span {
 	}
 	return s
 }
-
-// modelOffsets writes the tokens of a piece of raw bytes and their offsets; al holds the extents
-// of the piece in symbols.
-func (e *encoder) modelOffsets(s []byte, al []extent) {
-	m, w := &e.t.model, &e.word
-	if id, ok := m.whole(w, s); ok {
-		e.out = append(e.out, id)
-		e.offsets.add(al, 0, len(al), e.t.tokens[id].content)
-		return
-	}
-	m.symbols(w, s, true)
-	m.mergeLong(w)
-	from := 0
-	for i := int32(0); int(i) < len(w.ids); i = w.next[i] {
-		to := from
-		for _, n := range w.lens[i:w.next[i]] {
-			to += int(n)
-		}
-		e.out = append(e.out, w.ids[i])
-		e.offsets.add(al, from, to, e.t.tokens[w.ids[i]].content)
-		from = to
-	}
-}

@@ -5,8 +5,8 @@ package tokenizer
 // since its own library would not follow it.
 func (t *Tokenizer) parseAdded(v value) error {
 	byID := make(map[int32]AddedToken)
-	normalized := make(map[int32]string) // contents that the normalizer changes
-	next, size := int32(len(t.model.vocab)), 0
+	t.normalized = make(map[int32]string)
+	next, size := int32(len(t.vocab)), 0
 	err := v.items(func(i int, val value) error {
 		tok, err := val.at(i).addedToken()
 		if err != nil || tok.Content == "" {
@@ -32,8 +32,11 @@ func (t *Tokenizer) parseAdded(v value) error {
 		tok.Special = tok.Special || byID[id].Special
 		if tok.Normalized {
 			var n normScratch
-			if s, _ := n.normalize(t.norm, []byte(tok.Content), nil); string(s) != tok.Content {
-				normalized[id] = string(s)
+			if s, _, _ := n.normalize(t.norm, []byte(tok.Content), nil, false); string(s) != tok.Content {
+				t.normalized[id] = string(s)
+			}
+			if n.err != nil {
+				return val.at(i).errorf("%v", n.err)
 			}
 		}
 		t.ids[tok.Content], byID[id] = id, tok
@@ -42,7 +45,7 @@ func (t *Tokenizer) parseAdded(v value) error {
 	if err != nil {
 		return err
 	}
-	return t.buildAdded(byID, normalized, v)
+	return t.buildAdded(byID, v)
 }
 
 // addedToken reads one element of added_tokens.
@@ -66,7 +69,7 @@ func (v value) addedToken() (tok AddedToken, err error) {
 }
 
 // buildAdded puts the added tokens among the tokens and builds the automatons that find them.
-func (t *Tokenizer) buildAdded(byID map[int32]AddedToken, normalized map[int32]string, v value) error {
+func (t *Tokenizer) buildAdded(byID map[int32]AddedToken, v value) error {
 	for id := range byID {
 		for int(id) >= len(t.tokens) {
 			t.tokens = append(t.tokens, token{})
@@ -82,11 +85,8 @@ func (t *Tokenizer) buildAdded(byID map[int32]AddedToken, normalized map[int32]s
 		}
 		t.added = append(t.added, tok)
 		special[tok.Content] = special[tok.Content] || tok.Special
-		text := tok.Content
-		if n, ok := normalized[tok.ID]; ok {
-			text = n
-		}
-		t.tokens[id] = token{content: tok.Content, bytes: text, exists: true}
+		t.tokens[id] = token{content: tok.Content, exists: true}
+		text := t.spelling(tok.ID)
 		if !tok.Normalized {
 			t.rawAdded.tokens, raw = append(t.rawAdded.tokens, tok), append(raw, tok.Content)
 			continue
@@ -98,13 +98,7 @@ func (t *Tokenizer) buildAdded(byID map[int32]AddedToken, normalized map[int32]s
 		t.normAdded.tokens, norm = append(t.normAdded.tokens, tok), append(norm, text)
 	}
 	for id := range t.tokens {
-		tok := &t.tokens[id]
-		if _, ok := byID[int32(id)]; ok {
-			tok.special = special[tok.bytes]
-			tok.bytes = decodeSymbols(tok.bytes)
-			continue
-		}
-		tok.special = special[tok.content]
+		t.tokens[id].special = special[t.spelling(int32(id))]
 	}
 	if len(raw) > 0 {
 		t.rawAdded.automaton = newAutomaton(raw)

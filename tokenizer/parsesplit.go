@@ -1,36 +1,49 @@
 package tokenizer
 
-// parsePreTokenizer reads the pre-tokenizer, which must contain one ByteLevel.
-func (t *Tokenizer) parsePreTokenizer(v value) error {
-	if err := t.parseStage(v); err != nil {
-		return err
-	}
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// finishStages matches the pre-tokenizer to the model.
+func (t *Tokenizer) finishStages() error {
+	m, ok := t.model.(*bpe)
 	at := -1
 	for i := range t.stages {
 		if t.stages[i].symbols {
 			if at >= 0 {
-				return v.errorf("a second ByteLevel is not supported")
+				return fmt.Errorf("pre_tokenizer: a second ByteLevel is not supported")
 			}
 			at = i
 		}
 	}
-	if at < 0 {
-		return v.errorf("no ByteLevel in it: only byte-level vocabularies are supported")
+	if at >= 0 && ok {
+		m.setRaw()
 	}
+	if ok && m.unkMissing != "" && m.mayFail() {
+		return fmt.Errorf("model.unk_token: %q is not in the vocabulary", m.unkMissing)
+	}
+	if at < 0 || !ok {
+		return nil
+	}
+	t.raw = true
 	// Symbols are written out only for the stages that see them.
 	t.inSymbols = at < len(t.stages)-1
 	t.stages[at].symbols = t.inSymbols
 	return nil
 }
 
-// parseStage appends the stages of one pre-tokenizer. A ByteLevel is marked by symbols.
-func (t *Tokenizer) parseStage(v value) error {
+// parsePreTokenizer appends the stages of one pre-tokenizer. A ByteLevel is marked by symbols.
+func (t *Tokenizer) parsePreTokenizer(v value) error {
 	o, kind, err := v.component(map[string][]string{
 		"ByteLevel":   byteLevelFields,
 		"Split":       {"pattern", "behavior", "invert"},
 		"Digits":      {"individual_digits"},
 		"Punctuation": {"behavior"},
 		"Sequence":    {"pretokenizers"},
+
+		"Metaspace": metaspaceFields, "Whitespace": nil, "WhitespaceSplit": nil, "BertPreTokenizer": nil,
+		"CharDelimiterSplit": {"delimiter"},
 	})
 	if err != nil {
 		return err
@@ -38,7 +51,28 @@ func (t *Tokenizer) parseStage(v value) error {
 	var st stage
 	switch kind {
 	case "Sequence":
-		return o.each("pretokenizers", t.parseStage)
+		return o.each("pretokenizers", t.parsePreTokenizer)
+	case "Metaspace":
+		var m metaspace
+		var split bool
+		m, split, err = o.parseMetaspace()
+		st.meta = &m
+		if split {
+			st.find, st.behavior = findLiteral([]byte(m.mark)), mergedWithNext
+		}
+	case "Whitespace":
+		st.find, st.behavior, st.invert = findWords, removed, true
+	case "WhitespaceSplit":
+		st.find, st.behavior = findSpaces, removed
+	case "BertPreTokenizer":
+		t.stages = append(t.stages, stage{matcher: matcher{find: findSpaces}, behavior: removed})
+		st.find = findPunct
+	case "CharDelimiterSplit":
+		var char string
+		if char, err = o.str("delimiter"); err == nil && utf8.RuneCountInString(char) != 1 {
+			err = o.errorf("delimiter %q: expected one character", char)
+		}
+		st.find, st.behavior = findLiteral([]byte(char)), removed
 	case "ByteLevel":
 		var regex bool
 		st.symbols = true
@@ -92,31 +126,53 @@ func (o object) parseSplit() (st stage, err error) {
 	if err != nil {
 		return st, err
 	}
-	p, err := v.object("Regex", "String")
+	pat, err := v.parsePattern()
 	if err != nil {
 		return st, err
 	}
-	if len(p.fields) != 1 {
-		return st, p.errorf("expected Regex or String")
-	}
-	if _, ok := p.fields["String"]; ok {
-		lit, err := p.str("String")
-		if err == nil && lit == "" {
-			err = p.errorf("empty string")
-		}
-		st.find = findLiteral([]byte(lit))
-		return st, err
-	}
-	re, err := p.str("Regex")
-	if err != nil {
-		return st, err
-	}
-	pat, ok := findPattern(re)
-	if !ok {
-		return st, p.errorf("regular expression %q is not supported; supported here: those of %s", re, patternNames())
-	}
-	st.find = pat.find
+	st.matcher = pat.matcher
 	// Where everything is a match, three settings say the same: the matches are the pieces.
 	st.cover = pat.cover && (st.behavior == isolated || st.behavior == removed && st.invert)
 	return st, nil
+}
+
+// metaspaceFields are the fields of the Metaspace components.
+var metaspaceFields = []string{"replacement", "add_prefix_space", "prepend_scheme", "split", "str_rep"}
+
+// parseMetaspace reads the fields of a Metaspace component.
+func (o object) parseMetaspace() (m metaspace, split bool, err error) {
+	if m.mark, err = o.str("replacement"); err != nil {
+		return m, false, err
+	}
+	if utf8.RuneCountInString(m.mark) != 1 {
+		return m, false, o.errorf("replacement %q: expected one character", m.mark)
+	}
+	split, prefix, scheme := true, true, ""
+	if o.has("split") {
+		if split, err = o.flag("split"); err != nil {
+			return m, false, err
+		}
+	}
+	if o.has("add_prefix_space") {
+		if prefix, err = o.flag("add_prefix_space"); err != nil {
+			return m, false, err
+		}
+	}
+	if o.has("prepend_scheme") {
+		if scheme, err = o.str("prepend_scheme"); err != nil {
+			return m, false, err
+		}
+	}
+	switch {
+	case scheme == "never", scheme == "" && !prefix:
+	case !prefix:
+		return m, false, o.errorf("add_prefix_space is false, but prepend_scheme is %q", scheme)
+	case scheme == "always", scheme == "":
+		m.always = true
+	case scheme == "first":
+		m.first = true
+	default:
+		return m, false, o.errorf("prepend_scheme: unknown scheme %q", scheme)
+	}
+	return m, split, nil
 }

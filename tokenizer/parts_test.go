@@ -145,7 +145,7 @@ func TestAutomaton(t *testing.T) {
 func TestNormalize(t *testing.T) {
 	pool := []rune("aeq  é\u00c5\u212b\u1e69\u0301\u0323\u0307\u0344\u0345\u0f71\u0f72\u0f73\u0f81\u0958\u093c\u0915\u1100\u1161\u11a8\u11a7가각\ufb01²ªﷺ\u1fbe\u2126\u09c7\u09be\u09d7\u0334\u3099\u304b")
 	rng := rand.New(rand.NewPCG(9, 10))
-	forms := []norm.Form{stepNFC: norm.NFC, stepNFD: norm.NFD, stepNFKC: norm.NFKC, stepNFKD: norm.NFKD}
+	forms := []norm.Form{norm.NFC, norm.NFD, norm.NFKC, norm.NFKD}
 	var n normScratch
 	for range 20000 {
 		var b strings.Builder
@@ -153,13 +153,13 @@ func TestNormalize(t *testing.T) {
 			b.WriteRune(pool[rng.IntN(len(pool))])
 		}
 		s := b.String()
-		for step, form := range forms {
-			got, al := n.normalize([]normStep{normStep(step)}, []byte(s), textExtents([]byte(s)))
-			if string(got) != form.String(s) {
-				t.Fatalf("form %d: %+q -> %+q, want %+q", step, s, got, form.String(s))
+		for _, f := range forms {
+			got, al, _ := n.normalize([]normalizer{form(f)}, []byte(s), textExtents([]byte(s)), true)
+			if string(got) != f.String(s) {
+				t.Fatalf("form %d: %+q -> %+q, want %+q", f, s, got, f.String(s))
 			}
 			if len(al) != len(got) {
-				t.Fatalf("form %d: %+q: %d extents for %d bytes", step, s, len(al), len(got))
+				t.Fatalf("form %d: %+q: %d extents for %d bytes", f, s, len(al), len(got))
 			}
 		}
 	}
@@ -172,9 +172,9 @@ func TestNormalize(t *testing.T) {
 			continue
 		}
 		s := "a" + string(r) + "\u0323b"
-		for step, form := range forms {
-			if got, _ := n.normalize([]normStep{normStep(step)}, []byte(s), nil); string(got) != form.String(s) {
-				t.Fatalf("form %d: %+q -> %+q, want %+q", step, s, got, form.String(s))
+		for _, f := range forms {
+			if got, _, _ := n.normalize([]normalizer{form(f)}, []byte(s), nil, true); string(got) != f.String(s) {
+				t.Fatalf("form %d: %+q -> %+q, want %+q", f, s, got, f.String(s))
 			}
 		}
 	}
@@ -185,10 +185,10 @@ func TestNormalizeManyMarks(t *testing.T) {
 	var n normScratch
 	s := "e" + strings.Repeat("\u0301\u0323", 100)
 	want := "\u1eb9" + strings.Repeat("\u0323", 99) + strings.Repeat("\u0301", 100)
-	if got, _ := n.normalize([]normStep{stepNFC}, []byte(s), nil); string(got) != want {
+	if got, _, _ := n.normalize([]normalizer{form(norm.NFC)}, []byte(s), nil, true); string(got) != want {
 		t.Errorf("got %+q", got)
 	}
-	if got, _ := n.normalize([]normStep{stepLower, stepNFC}, []byte("AİΣ"), nil); string(got) != "ai\u0307σ" {
+	if got, _, _ := n.normalize([]normalizer{lowercase{}, form(norm.NFC)}, []byte("AİΣ"), nil, true); string(got) != "ai\u0307σ" {
 		t.Errorf("lower case: got %+q", got)
 	}
 }
@@ -227,15 +227,15 @@ func TestLossy(t *testing.T) {
 	var check func(s []byte)
 	check = func(s []byte) {
 		want := lossyReference(string(s))
-		if got, rest := appendLossy(nil, s, true); string(got) != want || len(rest) > 0 {
+		if got, rest := appendLossy(nil, s, true, false); string(got) != want || len(rest) > 0 {
 			t.Fatalf("%x: got %+q, want %+q", s, got, want)
 		}
 		for i := range s {
-			first, rest := appendLossy(nil, s[:i], false)
+			first, rest := appendLossy(nil, s[:i], false, false)
 			if len(rest) > 3 || !utf8.Valid(first) {
 				t.Fatalf("%x: first %d bytes: %q, held back %x", s, i, first, rest)
 			}
-			if got, _ := appendLossy(first, slices.Concat(rest, s[i:]), true); string(got) != want {
+			if got, _ := appendLossy(first, slices.Concat(rest, s[i:]), true, false); string(got) != want {
 				t.Fatalf("%x in two parts at %d: got %+q, want %+q", s, i, got, want)
 			}
 		}
@@ -247,7 +247,7 @@ func TestLossy(t *testing.T) {
 	}
 	check(nil)
 	for text, want := range map[string]string{"\xE4\xBDa": "\uFFFDa", "\xED\xA0\x80": "\uFFFD\uFFFD\uFFFD"} {
-		if got, _ := appendLossy(nil, text, true); string(got) != want {
+		if got, _ := appendLossy(nil, text, true, false); string(got) != want {
 			t.Errorf("%x: got %+q, want %+q", text, got, want)
 		}
 	}

@@ -15,28 +15,33 @@ const (
 
 // A pattern is a regular expression of a Split pre-tokenizer and the scanner that stands for it.
 type pattern struct {
-	name  string
-	re    string
-	find  finder
-	cover bool // every character of every text is in a match
+	name string
+	re   string
+	matcher
+	cover   bool   // every character of every text is in a match
+	literal string // the pattern, if it is a string
 }
 
 // patterns lists the regular expressions that Split accepts, compared as strings.
 var patterns = []pattern{
-	{"GPT-2", reContract + `| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|` + reEnd, findGPT2, true},
-	{"GPT-2", `'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|` + reEnd, findGPT2, true},
-	{"Llama-3", llama3(`\p{L}`, `\p{N}{1,3}`, `\p{L}\p{N}`), findLlama3(letter, 3), true},
-	{"Qwen2", llama3(`\p{L}`, `\p{N}`, `\p{L}\p{N}`), findLlama3(letter, 1), true},
-	{"Qwen3.5", llama3(`[\p{L}\p{M}]`, `\p{N}`, `\p{L}\p{M}\p{N}`), findLlama3(letter|mark, 1), true},
-	{"o200k", o200k(`\p{N}{1,3}`, reContractFold+`?`), findO200K(3, true), true},
-	{"Tekken", o200k(`\p{N}`, ""), findO200K(1, false), true},
+	{"GPT-2", reContract + `| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|` + reEnd, matcher{find: findGPT2}, true, ""},
+	{"GPT-2", `'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|` + reEnd, matcher{find: findGPT2}, true, ""},
+	{"Llama-3", llama3(`\p{L}`, `\p{N}{1,3}`, `\p{L}\p{N}`), matcher{find: findLlama3(letter, 3)}, true, ""},
+	{"Qwen2", llama3(`\p{L}`, `\p{N}`, `\p{L}\p{N}`), matcher{find: findLlama3(letter, 1)}, true, ""},
+	{"Qwen3.5", llama3(`[\p{L}\p{M}]`, `\p{N}`, `\p{L}\p{M}\p{N}`), matcher{find: findLlama3(letter|mark, 1)}, true, ""},
+	{"o200k", o200k(`\p{N}{1,3}`, reContractFold+`?`), matcher{find: findO200K(3, true)}, true, ""},
+	{"Tekken", o200k(`\p{N}`, ""), matcher{find: findO200K(1, false)}, true, ""},
 	{"DeepSeek-V3", "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|" +
-		`[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|` + reLinesEnd, findDeepSeek3, false},
-	{"numbers", `\p{N}`, findNumber(1), false},
-	{"numbers", `\p{N}{1,3}`, findNumber(3), false},
-	{"numbers", `\p{N}+`, findNumber(maxPiece), false},
-	{"three digits", `[0-9][0-9][0-9]`, findThreeDigits, false},
-	{"Chinese and kana", `[一-龥぀-ゟ゠-ヿ]+`, findCJK, false},
+		`[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|` + reLinesEnd, matcher{find: findDeepSeek3}, false, ""},
+	{"numbers", `\p{N}`, matcher{find: findNumber(1)}, false, ""},
+	{"numbers", `\p{N}{1,3}`, matcher{find: findNumber(3)}, false, ""},
+	{"numbers", `\p{N}+`, matcher{find: findNumber(maxPiece)}, false, ""},
+	{"white space", `\s+`, matcher{find: findSpaces}, false, ""},
+	{"two spaces or more", ` {2,}`, matcher{find: findSpaceRun}, false, ""},
+	{"CLIP", reContract + `|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`, matcher{find: findCLIP}, false, ""},
+	{"words", `\w+|[^\w\s]+`, matcher{find: findWords}, false, ""},
+	{"three digits", `[0-9][0-9][0-9]`, matcher{find: findThreeDigits}, false, ""},
+	{"Chinese and kana", `[一-龥぀-ゟ゠-ヿ]+`, matcher{find: findCJK}, false, ""},
 }
 
 // llama3 writes the expression of findLlama3.

@@ -1,5 +1,7 @@
 package tokenizer
 
+import "bytes"
+
 // maxPiece bounds the bytes that the model sees at once: a longer piece is cut here, so that
 // positions inside it fit 32 bits.
 const maxPiece = 1 << 30
@@ -20,20 +22,55 @@ var behaviors = map[string]behavior{
 	"MergedWithPrevious": mergedWithPrevious, "MergedWithNext": mergedWithNext,
 }
 
+// A matcher finds the matches of a pattern.
+type matcher struct {
+	find finder
+	re   *foreignRegex // instead of find
+}
+
+// all appends the matches in s[from:] to dst. It returns err, or else the error of a regular
+// expression that takes too long.
+func (m matcher) all(dst []extent, s []byte, from int, err error) ([]extent, error) {
+	if m.re != nil {
+		dst, e := m.re.all(dst, s, from)
+		if err == nil {
+			err = e
+		}
+		return dst, err
+	}
+	for i := from; i < len(s); {
+		start, end := m.find(loadClasses(), s, i)
+		if start < end {
+			dst = append(dst, extent{start, end})
+		}
+		i = end
+	}
+	return dst, err
+}
+
 // A stage is one pre-tokenizer: it cuts each piece of the stage before into pieces.
 type stage struct {
-	find     finder // nil: the piece stays whole
-	cover    bool   // every character is in a match and matches are pieces
+	matcher       // nil: the piece stays whole
+	cover    bool // every character is in a match and matches are pieces
 	behavior behavior
 	invert   bool // matches and gaps change places
 
-	prefix  bool // put a space before a piece that does not begin with one
-	symbols bool // write each byte as its symbol: later stages see symbols
+	prefix  bool       // put a space before a piece that does not begin with one
+	symbols bool       // write each byte as its symbol: later stages see symbols
+	meta    *metaspace // comes first
+}
+
+// A metaspace writes spaces as another character, and may put one in front.
+type metaspace struct {
+	mark   string
+	always bool // put it before every piece that does not begin with it
+	first  bool // only before one where the text begins
 }
 
 // split runs the stages from k on over s and gives the resulting pieces to the model.
-// al holds the extents of the bytes of s in the text, or is nil.
-func (e *encoder) split(k int, s []byte, al []extent) {
+// al holds the extents of the bytes of s in the text, or is nil; start says whether s begins where
+// the text does.
+func (e *encoder) split(k int, s []byte, al []extent, start bool) {
 	if len(s) == 0 {
 		return
 	}
@@ -42,82 +79,136 @@ func (e *encoder) split(k int, s []byte, al []extent) {
 		return
 	}
 	st := &e.t.stages[k]
+	base := len(e.arena)
 	if st.prefix && s[0] != ' ' {
 		s, al = e.prefixSpace(s, al)
 	}
+	if st.meta != nil {
+		s, al = e.metaspace(st.meta, s, al, start)
+	}
 	switch {
+	case st.re != nil:
+		from := len(e.matches)
+		e.matches, e.err = st.all(e.matches, s, 0, e.err)
+		e.cut(k, cursor{st: st, s: s, list: e.matches[from:], listed: true}, al, start)
+		e.matches = e.matches[:from]
 	case st.find == nil:
-		e.next(k, s, al)
+		e.next(k, s, al, start)
 	case st.cover:
 		for i := 0; i < len(s); {
 			_, end := st.find(e.t.classes, s, i)
-			e.next(k, s[i:end], cut(al, i, end))
+			e.next(k, s[i:end], cut(al, i, end), start && i == 0)
 			i = end
 		}
 	default:
-		c := cursor{e.t.classes, st, s, 0, -1, -1}
-		for c.at < len(s) {
-			if start, end, keep := c.piece(); keep {
-				e.next(k, s[start:end], cut(al, start, end))
-			}
+		e.cut(k, cursor{classes: e.t.classes, st: st, s: s}, al, start)
+	}
+	e.arena = e.arena[:base]
+}
+
+// cut passes the pieces of a cursor on.
+func (e *encoder) cut(k int, c cursor, al []extent, start bool) {
+	for c.at < len(c.s) {
+		if from, to, keep := c.piece(); keep {
+			e.next(k, c.s[from:to], cut(al, from, to), start && from == 0)
 		}
 	}
 }
 
 // next passes a piece of stage k on.
-func (e *encoder) next(k int, s []byte, al []extent) {
-	if e.t.stages[k].symbols {
-		s, al = e.writeSymbols(s, al)
+func (e *encoder) next(k int, s []byte, al []extent, start bool) {
+	if !e.t.stages[k].symbols {
+		e.split(k+1, s, al, start)
+		return
 	}
-	e.split(k+1, s, al)
+	base := len(e.arena)
+	for _, b := range s {
+		e.arena = append(e.arena, byteSymbols.utf8[b]...)
+	}
+	e.split(k+1, e.arena[base:], symbolExtents(s, al), start)
+	e.arena = e.arena[:base]
 }
 
 // prefixSpace returns s with a space before it; the space has the extent of the first character.
 func (e *encoder) prefixSpace(s []byte, al []extent) ([]byte, []extent) {
-	e.prefixed = append(append(e.prefixed[:0], ' '), s...)
+	base := len(e.arena)
+	e.arena = append(append(e.arena, ' '), s...)
 	if al != nil {
 		al = append([]extent{al[0]}, al...)
 	}
-	return e.prefixed, al
+	return e.arena[base:], al
 }
 
-// writeSymbols returns s in byte symbols.
-func (e *encoder) writeSymbols(s []byte, al []extent) ([]byte, []extent) {
-	e.symbols = e.symbols[:0]
-	for _, b := range s {
-		e.symbols = append(e.symbols, byteSymbols.utf8[b]...)
+// metaspace returns s with marks for spaces, and one in front where m says so; that has the extent
+// of the first character.
+func (e *encoder) metaspace(m *metaspace, s []byte, al []extent, start bool) ([]byte, []extent) {
+	base := len(e.arena)
+	var out []extent
+	if (m.always || m.first && start) && s[0] != ' ' && !bytes.HasPrefix(s, []byte(m.mark)) {
+		e.arena = append(e.arena, m.mark...)
+		for range len(m.mark) {
+			out = append(out, cut(al, 0, 1)...)
+		}
 	}
-	return e.symbols, symbolExtents(s, al)
+	for i, b := range s {
+		if b != ' ' {
+			e.arena = append(e.arena, b)
+			out = append(out, cut(al, i, i+1)...)
+			continue
+		}
+		e.arena = append(e.arena, m.mark...)
+		for range len(m.mark) {
+			out = append(out, cut(al, i, i+1)...)
+		}
+	}
+	return e.arena[base:], out
 }
 
 // A cursor walks over the matches and gaps of a stage's pattern in s.
 type cursor struct {
-	classes    *classes
-	st         *stage
-	s          []byte
-	at         int // everything before is done
-	start, end int // the first match that ends after at, once found
+	classes *classes
+	st      *stage
+	s       []byte
+	at      int // everything before is done
+
+	list       []extent // matches, if listed
+	listed     bool
+	found      bool
+	start, end int // the next match, once found
 }
 
-// segment returns the end of the match or gap that begins at the cursor, and whether it counts
-// as a match.
+// segment returns the end of the match or gap that begins at the cursor, and which of them it is.
 func (c *cursor) segment() (end int, match bool) {
-	if c.end <= c.at {
-		c.start, c.end = c.st.find(c.classes, c.s, c.at)
+	if !c.found {
+		c.found = true
+		switch {
+		case !c.listed:
+			c.start, c.end = c.st.find(c.classes, c.s, c.at)
+		case len(c.list) > 0:
+			c.start, c.end, c.list = c.list[0].start, c.list[0].end, c.list[1:]
+		default:
+			c.start, c.end = len(c.s), len(c.s)
+		}
 	}
 	if c.at < c.start {
-		return c.start, c.st.invert
+		return c.start, false
 	}
-	return c.end, !c.st.invert
+	return c.end, true
+}
+
+// pass moves on to the end of a segment.
+func (c *cursor) pass(end int, match bool) {
+	c.at = end
+	c.found = c.found && !match
 }
 
 // piece returns the next piece, and whether it is kept, and moves on.
 func (c *cursor) piece() (start, end int, keep bool) {
 	start = c.at
 	end, match := c.segment()
-	c.at = end
+	c.pass(end, match)
 	if c.st.behavior == isolated || c.st.behavior == removed {
-		return start, end, !(match && c.st.behavior == removed)
+		return start, end, match == c.st.invert || c.st.behavior == isolated
 	}
 	for c.at < len(c.s) {
 		next, nextMatch := c.segment()
@@ -126,14 +217,15 @@ func (c *cursor) piece() (start, end int, keep bool) {
 		case contiguous:
 			join = match == nextMatch
 		case mergedWithPrevious:
-			join = !match && nextMatch
+			join = match == c.st.invert && nextMatch != c.st.invert
 		case mergedWithNext:
-			join = match && !nextMatch
+			join = match != c.st.invert && nextMatch == c.st.invert
 		}
 		if !join {
 			break
 		}
-		end, c.at = next, next
+		end = next
+		c.pass(next, nextMatch)
 		if c.st.behavior != contiguous {
 			break
 		}

@@ -67,6 +67,9 @@ func TestScanners(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	c := loadClasses()
 	for _, p := range patterns {
+		if p.name == "words" {
+			continue // \w is another set there; see TestForeignRegex
+		}
 		ref := newReferencePattern(p.re)
 		for range 3000 {
 			s := randomText(rng, 1+rng.IntN(12))
@@ -104,7 +107,7 @@ func TestFindPunctAndLiteral(t *testing.T) {
 
 // pieces cuts a text with one stage.
 func pieces(st stage, text string) []string {
-	c := cursor{loadClasses(), &st, []byte(text), 0, -1, -1}
+	c := cursor{classes: loadClasses(), st: &st, s: []byte(text)}
 	var list []string
 	for c.at < len(text) {
 		if start, end, keep := c.piece(); keep {
@@ -136,7 +139,7 @@ func TestBehaviors(t *testing.T) {
 		{mergedWithNext, false, "a--", "a|-|-"},
 		{removed, false, "-", ""},
 	} {
-		if got := strings.Join(pieces(stage{find: dash, behavior: c.behavior, invert: c.invert}, c.text), "|"); got != c.want {
+		if got := strings.Join(pieces(stage{matcher: matcher{find: dash}, behavior: c.behavior, invert: c.invert}, c.text), "|"); got != c.want {
 			t.Errorf("behavior %d, invert %v: %q -> %q, want %q", c.behavior, c.invert, c.text, got, c.want)
 		}
 	}

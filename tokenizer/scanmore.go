@@ -115,3 +115,67 @@ func findLiteral(lit []byte) finder {
 		return len(s), len(s)
 	}
 }
+
+// findSpaces is \s+.
+func findSpaces(_ *classes, s []byte, i int) (start, end int) {
+	for i < len(s) {
+		r, size := utf8.DecodeRune(s[i:])
+		if isSpace(r) {
+			return i, spacesAfter(s, i+size)
+		}
+		i += size
+	}
+	return i, i
+}
+
+// findSpaceRun is two spaces or more, U+0020.
+func findSpaceRun(_ *classes, s []byte, i int) (start, end int) {
+	n := bytes.Index(s[i:], []byte("  "))
+	if n < 0 {
+		return len(s), len(s)
+	}
+	for i, end = i+n, i+n; end < len(s) && s[end] == ' '; end++ {
+	}
+	return i, end
+}
+
+// findCLIP is
+//
+//	's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
+//
+// White space is in no match.
+func findCLIP(c *classes, s []byte, i int) (start, end int) {
+	i = spacesAfter(s, i)
+	if i == len(s) {
+		return i, i
+	}
+	if end := contraction(s, i, false); end > 0 {
+		return i, end
+	}
+	switch class, size := c.at(s, i); {
+	case class&letter != 0:
+		return i, c.while(s, i+size, letter)
+	case class&number != 0:
+		return i, i + size
+	default:
+		return i, c.until(s, i+size, space|letter|number)
+	}
+}
+
+// findWords is \w+|[^\w\s]+. White space is in no match.
+func findWords(_ *classes, s []byte, i int) (start, end int) {
+	i = spacesAfter(s, i)
+	word := false
+	for end = i; end < len(s); {
+		r, size := utf8.DecodeRune(s[end:])
+		w := isWord(r)
+		if end == i {
+			word = w
+		}
+		if w != word || isSpace(r) {
+			break
+		}
+		end += size
+	}
+	return i, end
+}

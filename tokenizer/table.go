@@ -14,14 +14,15 @@ type table struct {
 	slots []tableSlot // length: a power of two, more than 4/3 of the number of keys
 	shift uint
 	mul   uint64
+	used  int
 }
 
 type tableSlot struct{ key, value uint64 }
 
-// newTable returns a table for at most n keys.
+// newTable returns a table with room for n keys; it grows beyond them.
 func newTable(n int) table {
 	log := uint(bits.Len(uint(n + n/3)))
-	t := table{make([]tableSlot, 1<<log), 64 - log, rand.Uint64() | 1}
+	t := table{slots: make([]tableSlot, 1<<log), shift: 64 - log, mul: rand.Uint64() | 1}
 	for i := range t.slots {
 		t.slots[i].key = none
 	}
@@ -44,10 +45,29 @@ func (t *table) get(key uint64) uint64 {
 // set stores the value of key.
 func (t *table) set(key, value uint64) {
 	mask := uint64(len(t.slots) - 1)
-	for i := key * t.mul >> t.shift; ; i++ {
-		if s := &t.slots[i&mask]; s.key == key || s.key == none {
-			*s = tableSlot{key, value}
+	i := key * t.mul >> t.shift
+	for t.slots[i&mask].key != none && t.slots[i&mask].key != key {
+		i++
+	}
+	s := &t.slots[i&mask]
+	if s.key == none {
+		if (t.used+1)*4 > len(t.slots)*3 {
+			t.rehash()
+			t.set(key, value)
 			return
 		}
+		t.used++
 	}
+	*s = tableSlot{key, value}
+}
+
+// rehash doubles the room.
+func (t *table) rehash() {
+	bigger := newTable(len(t.slots))
+	for _, s := range t.slots {
+		if s.key != none {
+			bigger.set(s.key, s.value)
+		}
+	}
+	*t = bigger
 }

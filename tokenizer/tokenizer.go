@@ -9,16 +9,24 @@ import (
 type Tokenizer struct {
 	classes *classes
 	tokens  []token          // by id
+	first   map[int32]string // what tokens decode to as the first of a text, where that is not token.bytes
 	ids     map[string]int32 // of the added tokens, by content
 
 	rawAdded  addedSet // found in the text as it is
 	normAdded addedSet // found in the normalized text
 	added     []AddedToken
+	// normalized holds the contents of added tokens that the normalizer changes.
+	normalized map[int32]string
 
-	norm      []normStep
+	norm      []normalizer
 	stages    []stage
-	inSymbols bool // the stages end in byte symbols rather than bytes
-	model     bpe
+	bytewise  bool // the text stays as it is, even where it is no valid UTF-8
+	raw       bool // the model takes bytes, each of which is a symbol
+	inSymbols bool // the stages end in byte symbols although the model takes bytes
+	model     model
+	vocab     map[string]int32 // of the model, by content
+	cuts      cuts
+	decode    decoder
 
 	before, after      []int32 // what the post-processor adds
 	trim, trimPrefixed bool    // see offsets
@@ -62,7 +70,7 @@ func (t *Tokenizer) ID(content string) (int32, bool) {
 	if id, ok := t.ids[content]; ok {
 		return id, true
 	}
-	id, ok := t.model.vocab[content]
+	id, ok := t.vocab[content]
 	return id, ok
 }
 
@@ -74,3 +82,12 @@ func (t *Tokenizer) IsSpecial(id int32) bool {
 
 // AddedTokens returns the added tokens by id.
 func (t *Tokenizer) AddedTokens() []AddedToken { return slices.Clone(t.added) }
+
+// newTokenizer returns a tokenizer without a vocabulary. Whoever reads a file sets tokens, vocab and
+// model, then norm, the added tokens, stages and decode, and calls spell, or sets the bytes of the
+// tokens itself.
+func newTokenizer() *Tokenizer {
+	t := &Tokenizer{classes: loadClasses(), ids: make(map[string]int32)}
+	t.encoders.New = func() any { return &encoder{t: t} }
+	return t
+}

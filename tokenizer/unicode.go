@@ -109,6 +109,19 @@ func isWord(r rune) bool {
 	return false
 }
 
+// isNonspacing reports whether r has category Mn.
+func isNonspacing(r rune) bool {
+	if r < 0x300 || unicode.Is(unicode.Mn, r) {
+		return r >= 0x300
+	}
+	for _, x := range nonspacing16 {
+		if x[0] <= r && r <= x[1] {
+			return true
+		}
+	}
+	return false
+}
+
 // isSpace reports whether r has the property White_Space.
 func isSpace(r rune) bool { return unicode.Is(unicode.White_Space, r) }
 

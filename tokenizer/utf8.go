@@ -46,11 +46,12 @@ func sequence[T string | []byte](s T) (n int, ok, partial bool) {
 	return n, true, false
 }
 
-// appendLossy appends s to dst with U+FFFD for each maximal ill-formed subsequence. Unless final,
+// appendLossy appends s to dst with U+FFFD for each maximal ill-formed subsequence or, with perByte,
+// for each byte of it. Unless final,
 // it stops before an incomplete character at the end, which it returns as rest: 0 to 3 bytes.
 // The first two bytes of an encoded surrogate count as incomplete, although no third byte makes
 // them a character: the reference streams, made with CPython's incremental decoder, wait for it.
-func appendLossy[T string | []byte](dst []byte, s T, final bool) (out []byte, rest T) {
+func appendLossy[T string | []byte](dst []byte, s T, final, perByte bool) (out []byte, rest T) {
 	for i := 0; i < len(s); {
 		n, ok, partial := sequence(s[i:])
 		switch {
@@ -60,6 +61,9 @@ func appendLossy[T string | []byte](dst []byte, s T, final bool) (out []byte, re
 			return dst, s[i:]
 		default:
 			dst = append(dst, replacement...)
+			for k := 1; perByte && k < n; k++ {
+				dst = append(dst, replacement...)
+			}
 		}
 		i += n
 	}

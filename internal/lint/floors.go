@@ -22,8 +22,9 @@ type room struct {
 // at the root and in internal, where each needs its row.
 var rooms = map[string]room{
 	"kernels":   {floor: 0, third: []string{"golang.org/x/sys/cpu", "github.com/klauspost/cpuid/v2", "github.com/x448/float16"}},
-	"tokenizer": {floor: 0, third: []string{"golang.org/x/text"}},
+	"tokenizer": {floor: 0, third: []string{"golang.org/x/text", "github.com/dlclark/regexp2"}},
 	"vision":    {floor: 0, third: []string{"golang.org/x/image"}},
+	"constrain": {floor: 0},
 
 	"tensor":       {floor: 1, sees: []string{"kernels"}, third: []string{"github.com/x448/float16"}},
 	"tensor/dense": {floor: 2, sees: []string{"tensor", "kernels"}, third: []string{"gorgonia.org/tensor", "go4.org/unsafe/assume-no-moving-gc"}},
@@ -32,9 +33,9 @@ var rooms = map[string]room{
 	"models":       {floor: 4, sees: []string{"nn", "tensor"}},
 	"diffusion":    {floor: 4, sees: []string{"nn", "tensor"}},
 
-	"":        {floor: 5, sees: []string{"models", "loader", "tokenizer", "vision", "tensor", "kernels"}},
+	"":        {floor: 5, sees: []string{"constrain", "models", "loader", "tokenizer", "vision", "tensor", "kernels"}},
 	"subnet":  {floor: 5, sees: []string{"models", "loader", "tokenizer", "vision", "tensor"}},
-	"server":  {floor: 6, sees: []string{"", "diffusion", "tokenizer"}, third: []string{"github.com/prometheus/client_golang"}},
+	"server":  {floor: 6, sees: []string{"", "constrain", "diffusion", "tokenizer"}, third: []string{"github.com/prometheus/client_golang"}},
 	"cluster": {floor: 6, sees: []string{"", "diffusion", "tokenizer"}, third: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2"}},
 
 	"cmd":   {floor: 7, sees: []string{"*"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/klauspost/cpuid/v2", "golang.org/x/sys"}},
@@ -48,7 +49,7 @@ var rooms = map[string]room{
 }
 
 // testThird are the other modules that any test may import.
-var testThird = []string{"gonum.org/v1/gonum", "github.com/openai/openai-go", "github.com/x448/float16"}
+var testThird = []string{"gonum.org/v1/gonum", "github.com/openai/openai-go", "github.com/x448/float16", "github.com/santhosh-tekuri/jsonschema/v6"}
 
 // maxRootDependencies bounds what an embedder of the root package downloads.
 const maxRootDependencies = 5
