@@ -18,7 +18,7 @@ const (
 
 // decode reads a configuration, or the part of one under a key, into a struct that holds the
 // defaults of absent keys. A key that is null is as good as absent only where the field is a
-// pointer or knows what null means.
+// pointer or a list, or knows what null means.
 func decode(config []byte, into any, under ...string) error {
 	err := json.Unmarshal(config, into)
 	var mismatch *json.UnmarshalTypeError
@@ -34,7 +34,7 @@ func decode(config []byte, into any, under ...string) error {
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeOf(into).Elem()) {
 		key := f.Tag.Get("json")
-		optional := f.Type.Kind() == reflect.Pointer || reflect.PointerTo(f.Type).Implements(reflect.TypeFor[json.Unmarshaler]())
+		optional := f.Type.Kind() == reflect.Pointer || f.Type.Kind() == reflect.Slice || reflect.PointerTo(f.Type).Implements(reflect.TypeFor[json.Unmarshaler]())
 		if string(keys[key]) == "null" && !optional {
 			return wrongType(append(under, key), "null", f.Type)
 		}

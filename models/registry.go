@@ -18,6 +18,7 @@ type constructor func(kind string, config []byte, p nn.Params) (*Model, error)
 // architectures maps a model_type to its constructor.
 var architectures = map[string]constructor{
 	"internlm2":          newInternLM2,
+	"lfm2":               newLFM2,
 	"llama":              newLlama,
 	"mamba":              newMamba,
 	"mamba2":             newMamba,

@@ -48,6 +48,12 @@ var refusals = []struct{ golden, key, value, want string }{
 	{"hf_mistral", "attention_bias", `true`, "attention_bias: found true; this architecture"},
 	{"hf_qwen2", "use_sliding_window", `1`, "use_sliding_window: found number, expected true or false"},
 	{"hf_qwen3", "num_experts", `8`, "num_experts: found 8; this architecture"},
+	{"hf_lfm2", "conv_L_cache", `0`, "conv_L_cache: found 0, expected 1 to 256"},
+	{"hf_lfm2", "conv_dim", `80`, "conv_dim_out: found 80, expected hidden_size 40"},
+	{"hf_lfm2", "conv_bias", `true`, "conv.in_proj.bias: missing"},
+	{"hf_lfm2", "block_multiple_of", `0`, "block_multiple_of: found 0"},
+	{"hf_lfm2", "layer_types", `null`, "layers.0.self_attn.q_proj.weight: missing"},
+	{"hf_lfm2", "num_experts", `32`, "num_experts: found 32; this architecture"},
 	{"hf_internlm2", "bias", `true`, "attention.wqkv.bias: missing"},
 	{"hf_internlm2", "num_key_value_heads", `1`, "attention.wqkv.weight: shape [80 40], want [60 40]"},
 }
@@ -77,6 +83,7 @@ func TestTransformersAccepted(t *testing.T) {
 		{"hf_llama_smol", "head_dim", `null`},
 		{"hf_qwen2", "sliding_window", `null`},
 		{"hf_qwen3", "layer_types", `["full_attention", "full_attention", "full_attention"]`},
+		{"hf_lfm2", "block_ff_dim", `30`}, // the tensors tell
 		{"hf_mistral", "layer_types", `["sliding_attention", "sliding_attention", "sliding_attention"]`},
 	} {
 		good := load(t, "testdata/golden/"+c.golden)

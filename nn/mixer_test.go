@@ -44,6 +44,8 @@ var mixers = []struct {
 	{"mamba2", 24, mamba2(Mamba2{Heads: 4, HeadDim: 12, Groups: 1, N: 10, DtMax: 1e30}, 4, true, false)},
 	{"mamba2 in groups, clamped, scaled", 20, mamba2(Mamba2{Heads: 6, HeadDim: 35, Groups: 3, N: 7, DtMin: 0.1, DtMax: 0.9, NormFirst: true}, 3, true, true)},
 	{"mamba2 without norm or history", 20, mamba2(Mamba2{Heads: 2, HeadDim: 64, Groups: 2, N: 16, DtMax: 1e30}, 1, false, false)},
+	{"gated convolution", 40, gatedConv(3, false)},
+	{"gated convolution with bias", 300, gatedConv(4, true)},
 	{"swiglu", 40, func(w *weights) Mixer {
 		return &SwiGLU{GateUp: w.linear(2*53, 40), Down: w.linear(40, 53)}
 	}},
@@ -92,6 +94,19 @@ func attention(a Attention, rope bool) func(w *weights) Mixer {
 			a.Rope = NewRope(10000, a.Dim)
 		}
 		return &a
+	}
+}
+
+// gatedConv gives a gated convolution its weights.
+func gatedConv(taps int, bias bool) func(w *weights) Mixer {
+	return func(w *weights) Mixer {
+		m := &GatedConv{Channels: w.width, In: w.linear(3*w.width, w.width), Out: w.linear(w.width, w.width), Taps: taps}
+		var b []float32
+		if bias {
+			b = w.vec(w.width)
+		}
+		m.SetFilters(w.vec(w.width*taps), b)
+		return m
 	}
 }
 
