@@ -1,0 +1,3 @@
+module github.com/mminfer/mminfer/constrain/testdata
+
+go 1.26.0
