@@ -3,6 +3,7 @@ package models_test
 import (
 	"encoding/json"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 // A token multiplies with every matrix of the layers, except that it visits only some memories or
 // experts.
 func TestMulAddsPerStep(t *testing.T) {
-	perMemory := regexp.MustCompile(`\.(?:[kv]_proj|experts)\.(\d+)\.`)
+	perMemory := regexp.MustCompile(`\.(?:(?:[kvfab]|gk)_proj|experts)\.(\d+)\.`)
 	goldens(t, func(t *testing.T, dir string) {
 		ck, err := loader.Open(dir)
 		if err != nil {
@@ -21,9 +22,12 @@ func TestMulAddsPerStep(t *testing.T) {
 		}
 		defer ck.Close()
 		var c struct {
-			TopK      int `json:"topk"`
-			PerTok    int `json:"num_experts_per_tok"`
-			PerTokens int `json:"num_experts_per_token"`
+			TopK      int  `json:"topk"`
+			PerTok    int  `json:"num_experts_per_tok"`
+			PerTokens int  `json:"num_experts_per_token"`
+			Heads     int  `json:"num_heads"`
+			KVHeads   int  `json:"num_kv_heads"`
+			Shared    bool `json:"shared_mem"`
 		}
 		if err := json.Unmarshal(ck.Config(), &c); err != nil {
 			t.Fatal(err)
@@ -37,8 +41,29 @@ func TestMulAddsPerStep(t *testing.T) {
 		for _, name := range ck.Names() {
 			w, _ := ck.Tensor(name)
 			memory := perMemory.FindStringSubmatch(name)
+			router, _ := ck.Tensor(regexp.MustCompile(`attn\..*`).ReplaceAllString(name, "attn.gate.weight"))
 			switch {
 			case !strings.Contains(name, ".layers.") || len(w.Shape) != 2:
+			case strings.Contains(name, ".feature_map"): // of every head, in every memory visited
+				heads, keys := c.Heads, c.KVHeads
+				if keys == 0 {
+					keys = heads
+				}
+				if strings.Contains(name, ".feature_map_k") {
+					heads = keys
+				} else if strings.Contains(name, ".feature_map.") {
+					heads += keys
+				}
+				visits := 1
+				if router.Data != nil {
+					visits = chosen
+					if c.Shared {
+						visits++
+					}
+				}
+				always += int64(heads*visits) * int64(w.Elements())
+			case memory != nil && router.Data != nil && memory[1] == strconv.Itoa(router.Shape[0]): // the shared memory
+				always += int64(w.Elements())
 			case memory != nil:
 				memories[memory[1]] = true
 				visited += int64(w.Elements())

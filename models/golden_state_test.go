@@ -126,38 +126,79 @@ func TestGoldenState(t *testing.T) {
 	})
 }
 
-// compareState takes a layer's state apart: the reference has heads inside the convolutions'
-// channels.
+// part is a piece of a head's state: a matrix of rows, of which those of tails lie inside the
+// convolutions' channels in the reference, which have the heads side by side.
+type part struct {
+	of         string
+	rows, cols int
+	tail       bool
+}
+
+// parts lists the pieces of a head's state, and how many query heads share a key head.
+func parts(r nn.Recurrence) (list []part, heads, group int) {
+	switch r := r.(type) {
+	case *nn.GatedDelta:
+		hist := r.Conv[0].Taps - 1
+		return []part{{"S", r.KeyDim, r.ValueDim, false}, {"cq", hist, r.KeyDim, true}, {"ck", hist, r.KeyDim, true}, {"cv", hist, r.ValueDim, true}}, r.Heads, 1
+	case *nn.GLA:
+		return []part{{"S", r.KeyDim, r.ValueDim, false}}, r.Heads, r.Heads / r.KVHeads
+	case *nn.GSA:
+		return []part{{"Hk", r.KeyDim, r.Slots, false}, {"Hv", r.Slots, r.ValueDim, false}}, r.Heads, r.Heads / r.KVHeads
+	case *nn.LinearAttn:
+		features := r.KeyDim
+		if r.Key.Kind == nn.MapHedgehog {
+			features *= 2
+		} else if r.Key.Kind == nn.MapDPFP {
+			features *= 8
+		}
+		return []part{{"S", features, r.ValueDim, false}}, r.Heads, r.Heads / r.KVHeads
+	}
+	return nil, 0, 0
+}
+
+// compareState takes a layer's state apart. Query heads that share keys and values each have the
+// state that the reference has once.
 func compareState(t *testing.T, want wanted, name string, m *nn.MoM, got []float32, float32Error float64) {
 	t.Helper()
-	hist := m.Taps - 1
 	streams := m.Memories
 	if m.Shared {
 		streams++
 	}
-	var s []float32
-	var tails [3][]float32
-	widths := [3]int{m.KeyDim, m.KeyDim, m.ValueDim}
-	for i, w := range widths {
-		tails[i] = make([]float32, streams*hist*m.Heads*w)
+	list, heads, group := parts(m.Rec)
+	size := len(got) / streams / heads
+	normalised := false
+	if r, ok := m.Rec.(*nn.LinearAttn); ok {
+		normalised = r.Normalise
 	}
-	for memory := range streams {
-		for h := range m.Heads {
-			s, got = append(s, got[:m.KeyDim*m.ValueDim]...), got[m.KeyDim*m.ValueDim:]
-			for i, w := range widths {
-				for j := range hist {
-					copy(tails[i][((memory*hist+j)*m.Heads+h)*w:][:w], got[:w])
-					got = got[w:]
+	at := 0
+	for _, p := range list {
+		var flat []float32
+		width := p.cols
+		if normalised {
+			width++
+		}
+		row := func(memory, head, i int) {
+			x := got[(memory*heads+head)*size+at+i*width:]
+			flat = append(flat, x[:p.cols]...)
+		}
+		for memory := range streams {
+			if p.tail {
+				for i := range p.rows {
+					for h := range heads {
+						row(memory, h, i)
+					}
+				}
+				continue
+			}
+			for h := 0; h < heads; h += group {
+				for i := range p.rows {
+					row(memory, h, i)
 				}
 			}
 		}
-	}
-	if len(got) != 0 {
-		t.Fatalf("%d numbers of the state are left over", len(got))
-	}
-	for i, of := range []string{"S", "cq", "ck", "cv"} {
-		w := want.floats(t, name+".state."+of)
-		within(t, name+".state."+of, append([][]float32{s}, tails[:]...)[i], w, bound(float32Error, w))
+		at += p.rows * width
+		w := want.floats(t, name+".state."+p.of)
+		within(t, name+".state."+p.of, flat, w, bound(float32Error, w))
 	}
 }
 
@@ -171,8 +212,7 @@ func compareRoutes(t *testing.T, want wanted, name string, block nn.Block, x ten
 		u = tensor.NewMat(x.Rows, x.Cols)
 		block.Norm.Apply(u, x, ws)
 	}
-	small := m.Small.Out(u, ws)
-	logits := small.Columns(0, m.Memories)
+	logits := m.Router.Out(u, ws)
 	var flat []float32
 	for i := range logits.Rows {
 		flat = append(flat, logits.Row(i)...)

@@ -17,16 +17,28 @@ type constructor func(kind string, config []byte, p nn.Params) (*Model, error)
 
 // architectures maps a model_type to its constructor.
 var architectures = map[string]constructor{
+	"delta_net":          newDeltaNet,
+	"gated_deltanet":     newGatedDeltaNet,
+	"gla":                newGLA,
+	"gsa":                newGSA,
+	"hgrn":               newHGRN,
+	"hgrn2":              newHGRN2,
 	"internlm2":          newInternLM2,
+	"kda":                newKDA,
 	"lfm2":               newLFM2,
+	"linear_attn":        newLinearAttn,
 	"llama":              newLlama,
 	"mamba":              newMamba,
 	"mamba2":             newMamba,
 	"mistral":            newMistral,
 	"mom":                newMoM,
 	"mom_gated_deltanet": newMoM,
+	"mom_gla":            newMoM,
+	"mom_gsa":            newMoM,
+	"mom_linear_attn":    newMoM,
 	"qwen2":              newQwen2,
 	"qwen3":              newQwen3,
+	"retnet":             newRetNet,
 }
 
 // Types returns the supported model types, sorted.

@@ -17,13 +17,39 @@ var mixers = []struct {
 	width int // D
 	build func(w *weights) Mixer
 }{
-	{"mom", 40, mom(MoM{Heads: 2, KeyDim: 12, ValueDim: 18, Memories: 4, TopK: 2, Shared: true, Gated: true, Taps: 4})},
-	{"mom top 1", 24, mom(MoM{Heads: 3, KeyDim: 8, ValueDim: 8, Memories: 8, TopK: 1, Gated: true, Taps: 4})},
-	{"mom top all", 20, mom(MoM{Heads: 1, KeyDim: 14, ValueDim: 14, Memories: 3, TopK: 3, Gated: true, Taps: 2})},
-	{"mom shared keys and values", 28, mom(MoM{Heads: 2, KeyDim: 10, ValueDim: 5, Memories: 5, TopK: 2, Shared: true, OneKV: true, Gated: true, Taps: 4})},
-	{"mom shared keys and values without shared memory or gate", 28, mom(MoM{Heads: 2, KeyDim: 6, ValueDim: 12, Memories: 4, TopK: 3, OneKV: true, Taps: 3})},
-	{"mom without convolution history", 32, mom(MoM{Heads: 2, KeyDim: 16, ValueDim: 33, Memories: 2, TopK: 1, Shared: true, Taps: 1})},
-	{"mom of one memory", 16, mom(MoM{Heads: 1, KeyDim: 32, ValueDim: 1, Memories: 1, TopK: 1, Gated: true, Taps: 2})},
+	{"mom", 40, mom(MoM{Memories: 4, TopK: 2, Shared: true}, gatedDelta(GatedDelta{Heads: 2, KeyHeads: 2, KeyDim: 12, ValueDim: 18}, 4), true)},
+	{"mom top 1", 24, mom(MoM{Memories: 8, TopK: 1}, gatedDelta(GatedDelta{Heads: 3, KeyHeads: 3, KeyDim: 8, ValueDim: 8}, 4), true)},
+	{"mom top all", 20, mom(MoM{Memories: 3, TopK: 3}, gatedDelta(GatedDelta{Heads: 1, KeyHeads: 1, KeyDim: 14, ValueDim: 14}, 2), true)},
+	{"mom shared keys and values", 28, mom(MoM{Memories: 5, TopK: 2, Shared: true, OneKV: true}, gatedDelta(GatedDelta{Heads: 2, KeyHeads: 2, KeyDim: 10, ValueDim: 5}, 4), true)},
+	{"mom shared keys and values without shared memory or gate", 28, mom(MoM{Memories: 4, TopK: 3, OneKV: true}, gatedDelta(GatedDelta{Heads: 2, KeyHeads: 2, KeyDim: 6, ValueDim: 12}, 3), false)},
+	{"mom without convolution history", 32, mom(MoM{Memories: 2, TopK: 1, Shared: true}, gatedDelta(GatedDelta{Heads: 2, KeyHeads: 2, KeyDim: 16, ValueDim: 33}, 1), false)},
+	{"mom of one memory", 16, mom(MoM{Memories: 1, TopK: 1}, gatedDelta(GatedDelta{Heads: 1, KeyHeads: 1, KeyDim: 32, ValueDim: 1}, 2), true)},
+	{"mom gla", 24, mom(MoM{Memories: 4, TopK: 2, Shared: true}, gla(GLA{Heads: 4, KVHeads: 2, KeyDim: 9, ValueDim: 7, Clamp: noClamp}, 0), true)},
+	{"mom gla convolved, shared projections", 24, mom(MoM{Memories: 3, TopK: 2, OneKV: true}, gla(GLA{Heads: 2, KVHeads: 1, KeyDim: 18, ValueDim: 7, Act: ReLU, Clamp: -0.1}, 4), false)},
+	{"mom gsa", 24, mom(MoM{Memories: 4, TopK: 2, Shared: true}, gsa(GSA{Heads: 4, KVHeads: 2, KeyDim: 6, ValueDim: 6, Slots: 11}, MapT2R, 0), false)},
+	{"mom linear attention", 24, mom(MoM{Memories: 4, TopK: 2, Shared: true}, linearAttn(LinearAttn{Heads: 4, KVHeads: 2, KeyDim: 6, ValueDim: 9, Normalise: true}, MapHedgehog), false)},
+	{"linear attention", 24, recurrent(linearAttn(LinearAttn{Heads: 4, KVHeads: 2, KeyDim: 7, ValueDim: 20, NormQ: true, NormK: true, Normalise: true}, MapActivation), Identity)},
+	{"linear attention of products", 24, recurrent(linearAttn(LinearAttn{Heads: 4, KVHeads: 2, KeyDim: 6, ValueDim: 9}, MapProduct), Identity)},
+	{"linear attention hedgehog", 24, recurrent(linearAttn(LinearAttn{Heads: 2, KVHeads: 2, KeyDim: 6, ValueDim: 33}, MapHedgehog), Identity)},
+	{"linear attention t2r", 24, recurrent(linearAttn(LinearAttn{Heads: 2, KVHeads: 1, KeyDim: 6, ValueDim: 9}, MapT2R), Identity)},
+	{"linear attention dpfp", 24, recurrent(linearAttn(LinearAttn{Heads: 2, KVHeads: 1, KeyDim: 5, ValueDim: 9}, MapDPFP), Identity)},
+	{"retention", 24, recurrent(retention(Retention{Heads: 4, KVHeads: 2, KeyDim: 10, ValueDim: 24, Act: SiLU}, true), SiLU)},
+	{"lightning", 24, recurrent(retention(Retention{Heads: 3, KVHeads: 3, KeyDim: 9, ValueDim: 8}, false), Identity)},
+	{"gla", 24, recurrent(gla(GLA{Heads: 4, KVHeads: 2, KeyDim: 9, ValueDim: 40, Act: ReLU, Clamp: -0.15}, 3), SiLU)},
+	{"gla without convolution", 24, recurrent(gla(GLA{Heads: 2, KVHeads: 2, KeyDim: 9, ValueDim: 5, Clamp: noClamp}, 0), Identity)},
+	{"simple gla", 24, recurrent(gla(GLA{Heads: 2, KVHeads: 2, KeyDim: 9, ValueDim: 5, Clamp: noClamp, Scalar: true}, 4), SiLU)},
+	{"delta net", 24, recurrent(deltaNet(DeltaNet{Heads: 2, KeyDim: 12, ValueDim: 18, Act: SiLU, Beta: true, NegativeEigenvalues: true}, 4), Identity)},
+	{"delta net by sums, without convolution or strength", 24, recurrent(deltaNet(DeltaNet{Heads: 2, KeyDim: 12, ValueDim: 18, Act: ELUPlusOne, SumNorm: true}, 0), SiLU)},
+	{"gated delta net, more values than keys", 24, recurrent(gatedDelta(GatedDelta{Heads: 4, KeyHeads: 2, KeyDim: 10, ValueDim: 15, NegativeEigenvalues: true}, 4), SiLU)},
+	{"gated delta net without convolution", 24, recurrent(gatedDelta(GatedDelta{Heads: 2, KeyHeads: 2, KeyDim: 10, ValueDim: 15}, 0), Identity)},
+	{"kda", 24, recurrent(kda(KDA{Heads: 4, KeyHeads: 2, KeyDim: 10, ValueDim: 12, NegativeEigenvalues: true}, 4), Sigmoid)},
+	{"kda with a lower bound, without convolution", 24, recurrent(kda(KDA{Heads: 2, KeyHeads: 2, KeyDim: 16, ValueDim: 35, LowerBound: -5}, 0), Sigmoid)},
+	{"gsa", 24, recurrent(gsa(GSA{Heads: 4, KVHeads: 2, KeyDim: 6, ValueDim: 6, Slots: 7}, MapActivation, 3), Identity)},
+	{"gsa t2r", 24, recurrent(gsa(GSA{Heads: 2, KVHeads: 2, KeyDim: 6, ValueDim: 12, Slots: 20}, MapT2R, 0), Identity)},
+	{"hgrn", 24, recurrent(hgrn(HGRN{Channels: 300}, 3), SiLU)},
+	{"hgrn without convolution", 24, recurrent(hgrn(HGRN{Channels: 128}, 0), SiLU)},
+	{"hgrn2", 24, recurrent(hgrn2(HGRN2{Heads: 2, KeyDim: 11, ValueDim: 12}, 4), Identity)},
+	{"hgrn2 without convolution", 24, recurrent(hgrn2(HGRN2{Heads: 3, KeyDim: 8, ValueDim: 8}, 0), Identity)},
 	{"attention", 32, attention(Attention{Heads: 2, KVHeads: 2, Dim: 16}, true)},
 	{"attention grouped", 36, attention(Attention{Heads: 6, KVHeads: 2, Dim: 6}, true)},
 	{"attention one key head for 40", 80, attention(Attention{Heads: 40, KVHeads: 1, Dim: 2}, false)},
@@ -49,35 +75,6 @@ var mixers = []struct {
 	{"swiglu", 40, func(w *weights) Mixer {
 		return &SwiGLU{GateUp: w.linear(2*53, 40), Down: w.linear(40, 53)}
 	}},
-}
-
-// mom gives a mixture its weights.
-func mom(m MoM) func(w *weights) Mixer {
-	return func(w *weights) Mixer {
-		m, d, hk, hv := m, w.width, m.Heads*m.KeyDim, m.Heads*m.ValueDim
-		common, sets := hk, m.streams()
-		if m.OneKV {
-			sets = 1
-		} else {
-			for range m.Memories {
-				m.KV = append(m.KV, w.linear(hk+hv, d))
-			}
-		}
-		if m.Shared || m.OneKV {
-			common += hk + hv
-		}
-		if m.Gated {
-			common += hv
-		}
-		m.Common, m.Small, m.Out = w.linear(common, d), w.exact(m.Memories+2*sets*m.Heads, d), w.linear(d, hv)
-		m.Conv = [3][]float32{w.vec(hk * m.Taps), w.vec(hk * m.Taps), w.vec(hv * m.Taps)}
-		m.NegA, m.DtBias = w.vec(m.Heads), w.vec(m.Heads)
-		for i, a := range m.NegA {
-			m.NegA[i] = -float32(math.Exp(float64(a)))
-		}
-		m.Norm = Norm{w.vec(m.ValueDim), 1e-5}
-		return &m
-	}
 }
 
 // attention gives an attention its weights.
@@ -116,7 +113,7 @@ func weighted(n int) Norm {
 	for i := range w {
 		w[i] = 1 + float32(i%3)/4
 	}
-	return Norm{w, 1e-5}
+	return Norm{Weight: w, Eps: 1e-5}
 }
 
 // weights makes random tensors in a source and takes them through its window.
@@ -314,7 +311,7 @@ func (c *mixerCase) pieces(ws *tensor.Workspace, s *timeline, x tensor.Mat, size
 
 func (c *mixerCase) random() int { return c.rng.IntN(50) }
 
-func one() int { return 1 }
+func single() int { return 1 }
 
 func TestMixer(t *testing.T) {
 	for _, row := range mixers {
@@ -334,7 +331,7 @@ func (c *mixerCase) testPieces(t *testing.T) {
 	for _, pool := range c.pools {
 		ws := &tensor.Workspace{Pool: pool}
 		for i, x := range c.xs {
-			for name, size := range map[string]func() int{"pieces": c.random, "tokens": one} {
+			for name, size := range map[string]func() int{"pieces": c.random, "tokens": single} {
 				s := newTimeline(c.m)
 				same(t, fmt.Sprintf("%s of sequence %d on %d threads", name, i, pool.Threads()), c.pieces(ws, s, x, size), c.out[i])
 				same(t, fmt.Sprintf("state of sequence %d in %s", i, name), s.numbers(), c.states[i])

@@ -7,13 +7,14 @@ import (
 	"github.com/mminfer/mminfer/tensor"
 )
 
-// momPair builds two mixtures whose weights are derived from the same random ones.
-func momPair(a, b MoM, derive func(a, b *MoM)) (x tensor.Mat, outA, outB, stateA []float32, stateB []float32) {
+// momPair builds two mixtures of a recurrence, derives the weights of the second from the first's,
+// and runs both on the same tokens.
+func momPair(a, b MoM, rec func(w *weights) Recurrence, derive func(a, b *MoM)) (outA, outB, stateA, stateB []float32) {
 	w := newWeights(24)
-	ma, mb := mom(a)(w).(*MoM), mom(b)(w).(*MoM)
+	ma, mb := mom(a, rec, true)(w).(*MoM), mom(b, rec, true)(w).(*MoM)
 	w.p.Load(&w.arena, nil, nil)
 	derive(ma, mb)
-	x = tensor.NewMat(150, 24)
+	x := tensor.NewMat(150, 24)
 	copy(x.Data, gaussian(w.rng, len(x.Data), 1))
 	run := func(m Mixer) (out, state []float32) {
 		s := newTimeline(m)
@@ -21,10 +22,10 @@ func momPair(a, b MoM, derive func(a, b *MoM)) (x tensor.Mat, outA, outB, stateA
 	}
 	outA, stateA = run(ma)
 	outB, stateB = run(mb)
-	return x, outA, outB, stateA, stateB
+	return outA, outB, stateA, stateB
 }
 
-// row copies a row of a weight into a tensor that can be packed again.
+// rowsOf copies rows of a weight into a tensor that can be packed again.
 func rowsOf(w *tensor.Weight, from, to int) tensor.Tensor {
 	src, v := source{}, make([]float32, 0)
 	row := make([]float32, w.Cols)
@@ -42,17 +43,17 @@ func packed(parts ...tensor.Tensor) *Linear {
 
 // TestMoMFewerTaps: taps of zero for the past are no taps at all.
 func TestMoMFewerTaps(t *testing.T) {
-	short := MoM{Heads: 2, KeyDim: 8, ValueDim: 12, Memories: 3, TopK: 2, Shared: true, Gated: true, Taps: 1}
-	long := short
-	long.Taps = 4
-	_, a, b, _, _ := momPair(short, long, func(a, b *MoM) {
-		taps := b.Conv
+	m := MoM{Memories: 3, TopK: 2, Shared: true}
+	rec := gatedDelta(GatedDelta{Heads: 2, KeyHeads: 2, KeyDim: 8, ValueDim: 12}, 1)
+	a, b, _, _ := momPair(m, m, rec, func(a, b *MoM) {
+		short := a.Rec.(*GatedDelta)
+		long := *short
 		*b = *a
-		b.Taps = 4
+		b.Rec = &long
 		for i, width := range []int{8, 8, 12} {
-			b.Conv[i] = make([]float32, len(taps[i]))
+			long.Conv[i] = &ShortConv{Taps: 4, Width: width, Weights: make([]float32, 2*4*width)}
 			for h := range 2 {
-				copy(b.Conv[i][(h*4+3)*width:(h*4+4)*width], a.Conv[i][h*width:(h+1)*width])
+				copy(long.Conv[i].Weights[(h*4+3)*width:(h*4+4)*width], short.Conv[i].Weights[h*width:(h+1)*width])
 			}
 		}
 	})
@@ -61,30 +62,35 @@ func TestMoMFewerTaps(t *testing.T) {
 
 // TestMoMOneKV: one projection for all memories is the same projection in each of them.
 func TestMoMOneKV(t *testing.T) {
-	one := MoM{Heads: 2, KeyDim: 8, ValueDim: 12, Memories: 3, TopK: 2, Shared: true, OneKV: true, Gated: true, Taps: 3}
+	one := MoM{Memories: 3, TopK: 2, Shared: true, OneKV: true}
 	each := one
 	each.OneKV = false
-	_, a, b, stateA, stateB := momPair(one, each, func(a, b *MoM) {
-		*b = *a
-		b.OneKV = false
-		kv := rowsOf(a.Common.W, 16, 16+16+24)
-		b.KV = []*Linear{packed(kv), packed(kv), packed(kv)}
-		router, beta, decay := rowsOf(a.Small.W, 0, 3), rowsOf(a.Small.W, 3, 5), rowsOf(a.Small.W, 5, 7)
-		b.Small = packed(router, beta, beta, beta, beta, decay, decay, decay, decay)
-	})
-	same(t, "one projection in every memory", b, a)
-	same(t, "its state", stateB, stateA)
+	for name, rec := range map[string]func(w *weights) Recurrence{
+		"gated delta": gatedDelta(GatedDelta{Heads: 2, KeyHeads: 2, KeyDim: 8, ValueDim: 12}, 3),
+		"gla":         gla(GLA{Heads: 2, KVHeads: 2, KeyDim: 9, ValueDim: 12, Clamp: noClamp}, 0),
+		"gsa":         gsa(GSA{Heads: 2, KVHeads: 1, KeyDim: 8, ValueDim: 12, Slots: 17}, MapT2R, 0),
+	} {
+		a, b, stateA, stateB := momPair(one, each, rec, func(a, b *MoM) {
+			*b = *a
+			b.OneKV = false
+			s := a.Rec.shape()
+			own := Memory{KV: packed(rowsOf(a.Common.W, s.q, s.q+s.k+s.v)), Rates: a.SharedRates}
+			b.Each = []Memory{own, own, own}
+		})
+		same(t, name+": one projection in every memory", b, a)
+		same(t, name+": its state", stateB, stateA)
+	}
 }
 
 // TestMoMIsolation: a memory's state depends on its own tokens alone. With the router's choice
 // fixed by a switch in the input, what the others saw does not matter.
 func TestMoMIsolation(t *testing.T) {
 	w := newWeights(24)
-	m := mom(MoM{Heads: 2, KeyDim: 8, ValueDim: 12, Memories: 2, TopK: 1, Gated: true, Taps: 4})(w).(*MoM)
+	m := mom(MoM{Memories: 2, TopK: 1}, gatedDelta(GatedDelta{Heads: 2, KeyHeads: 2, KeyDim: 8, ValueDim: 12}, 4), true)(w).(*MoM)
 	w.p.Load(&w.arena, nil, nil)
 	router := source{}
 	router.add("router", slices.Concat([]float32{1}, make([]float32, 23), []float32{-1}, make([]float32, 23)), 2, 24)
-	m.Small = packed(router["router"], rowsOf(m.Small.W, 2, m.Small.W.Rows))
+	m.Router = packed(router["router"])
 	mixed, only := tensor.NewMat(160, 24), tensor.NewMat(80, 24)
 	copy(mixed.Data, gaussian(w.rng, len(mixed.Data), 1))
 	for i := range mixed.Rows {

@@ -1,97 +1,104 @@
 package nn
 
-import (
-	"github.com/mminfer/mminfer/kernels/conv"
-	"github.com/mminfer/mminfer/kernels/delta"
-	"github.com/mminfer/mminfer/kernels/norm"
-	"github.com/mminfer/mminfer/kernels/vec"
-	"github.com/mminfer/mminfer/tensor"
-)
+import "github.com/mminfer/mminfer/tensor"
 
-// l2Eps is the epsilon of the unit-length norm of queries and keys, inside the root.
-const l2Eps = 1e-6
+// Recurrence is the part of a mixer that carries a state through the tokens. Its heads never
+// meet, so they run in parallel. It is immutable; its weights are small. The recurrences are
+// [LinearAttn], [Retention], [GLA], [DeltaNet], [GatedDelta], [KDA], [GSA], [HGRN] and [HGRN2].
+type Recurrence interface {
+	// shape tells the sizes.
+	shape() recurShape
+	// prepare transforms what needs all heads at once, before the heads part: projections of
+	// features and positions. Spans is nil where tokens of several memories are mixed.
+	prepare(in signals, spans []Span, ws *tensor.Workspace) signals
+	// advance absorbs some tokens with one head: o [n, O] and the rows of in, of which it takes
+	// the head's columns. Scratch holds shape().scratch floats for each token.
+	advance(o tensor.Mat, in signals, head int, state, scratch []float32)
+	// extra is the bytes and multiply-adds of a token in prepare.
+	extra() (bytes, mulAdds int64)
+}
 
-// recurTokens is how many tokens a head convolves before it recurs over them, so that they stay
-// in the first-level caches.
+// recurShape is the sizes of a recurrence: columns of the projections, and floats of a head.
+type recurShape struct {
+	heads         int
+	q, k, v, rate int // columns that it reads, all heads together
+	o             int // columns of the outputs of a head
+	state         int // floats of a head
+	scratch       int // floats of a head and token
+}
+
+// signals are what a recurrence reads of its tokens: views of projections, a row for each token.
+type signals struct {
+	q, k, v tensor.Mat
+	rate    tensor.Mat // decays and writing strengths, before their activations
+}
+
+// slice returns the signals of rows from to to-1.
+func (s signals) slice(from, to int) signals {
+	return signals{s.q.Slice(from, to), s.k.Slice(from, to), s.v.Slice(from, to), s.rate.Slice(from, to)}
+}
+
+// plain is a recurrence whose heads need nothing done before.
+type plain struct{}
+
+func (plain) prepare(in signals, _ []Span, _ *tensor.Workspace) signals { return in }
+
+func (plain) extra() (bytes, mulAdds int64) { return 0, 0 }
+
+// headOf returns the columns of head h of those heads that lie side by side.
+func headOf(x tensor.Mat, h, width int) tensor.Mat { return x.Columns(h*width, (h+1)*width) }
+
+// recurTokens is how many tokens a head takes at a time, so that they stay in the first-level
+// caches on the way from one step to the next.
 const recurTokens = 64
 
-// recurPart is one head of one memory over one sequence's tokens.
-type recurPart struct {
-	stream   *stream
-	head     int
-	from, to int       // the tokens' rows in the stream
-	state    []float32 // of this head
+// recurring is the task of a recurrence over some sequences.
+type recurring struct {
+	rec     Recurrence
+	shape   recurShape
+	jobs    []recurJob
+	longest int
+	scratch []float32
 }
 
-// recur runs the convolutions and the delta rules, in parallel over memories, sequences and heads.
-func (t *remembering) recur(ws *tensor.Workspace) {
-	m := t.m
-	t.parts = t.parts[:0]
-	longest := 0
-	for i := range t.streams {
-		s := &t.streams[i]
-		at := 0
-		for _, span := range t.spans {
-			from := at
-			if s.tokens == nil {
-				at += span.To - span.From
-			} else {
-				for at < s.n && int(s.tokens[at]) < span.To {
-					at++
-				}
-			}
-			if from == at {
-				continue
-			}
-			longest = max(longest, at-from)
-			for h := range m.Heads {
-				n := m.headFloats()
-				state := span.State.Floats[(s.memory*m.Heads+h)*n:][:n]
-				t.parts = append(t.parts, recurPart{s, h, from, at, state})
-			}
-		}
-	}
-	t.partFloats = min(longest, recurTokens) * (2*m.KeyDim + m.ValueDim)
-	t.scratch = ws.Floats(len(t.parts) * t.partFloats)
-	ws.Pool.Run(len(t.parts), t)
+// recurJob is some tokens of one sequence, for all heads.
+type recurJob struct {
+	o     tensor.Mat // [n, H·O]
+	in    signals
+	state []float32 // [H, state]
 }
 
-// Do runs one part.
-func (t *remembering) Do(i int) {
-	p, n := t.parts[i], t.partFloats
-	for from := p.from; from < p.to; from += recurTokens {
-		t.advance(p, from, min(from+recurTokens, p.to), t.scratch[i*n:(i+1)*n])
+// begin prepares the list of jobs.
+func (t *recurring) begin(r Recurrence) {
+	t.rec, t.shape, t.jobs, t.longest = r, r.shape(), t.jobs[:0], 0
+}
+
+// add lists the tokens of a sequence.
+func (t *recurring) add(o tensor.Mat, in signals, state []float32) {
+	if o.Rows > 0 {
+		t.jobs = append(t.jobs, recurJob{o, in, state})
+		t.longest = max(t.longest, o.Rows)
 	}
 }
 
-// advance absorbs the tokens at rows from to to-1 of a part's stream.
-func (t *remembering) advance(p recurPart, from, to int, scratch []float32) {
-	m, s, n := t.m, p.stream, to-from
-	K, V, h, hist := m.KeyDim, m.ValueDim, p.head, m.Taps-1
-	state, tails := p.state[:K*V], p.state[K*V:]
-	q, k, v := scratch[:n*K], scratch[n*K:2*n*K], scratch[2*n*K:n*(2*K+V)]
-
-	hk := m.Heads * K
-	m.convolve(q, s.q.Slice(from, to).Columns(h*K, h*K+K), 0, h, tails[:hist*K])
-	m.convolve(k, s.kv.Slice(from, to).Columns(h*K, h*K+K), 1, h, tails[hist*K:2*hist*K])
-	m.convolve(v, s.kv.Slice(from, to).Columns(hk+h*V, hk+h*V+V), 2, h, tails[2*hist*K:])
-	all := scratch[:n*(2*K+V)]
-	vec.SiLU(all, all)
-	norm.L2(scratch[:2*n*K], scratch[:2*n*K], K, l2Eps)
-
-	out := t.outs.Slice(s.row+from, s.row+to).Columns(h*V, h*V+V)
-	beta, decay := s.beta.Slice(from, to).Columns(h, h+1), s.decay.Slice(from, to).Columns(h, h+1)
-	g := delta.Gated{
-		O: out.Data, Q: q, K: k, V: v, OStride: out.Stride, QStride: K, KStride: K, VStride: V,
-		Decay: decay.Data, DecayStride: decay.Stride, Beta: beta.Data, BetaStride: beta.Stride,
-		S: state, SStride: V, Tokens: n, KDim: K, VDim: V, Scale: m.scale(),
-	}
-	delta.GatedRule(&g)
+// run runs the jobs, in parallel over sequences and heads.
+func (t *recurring) run(ws *tensor.Workspace) {
+	parts := len(t.jobs) * t.shape.heads
+	t.scratch = ws.Floats(parts * t.partFloats())
+	ws.Pool.Run(parts, t)
+	clear(t.jobs)
+	t.rec, t.jobs, t.scratch = nil, t.jobs[:0], nil
 }
 
-// convolve runs the short convolution of one head's queries (0), keys (1) or values (2) into
-// contiguous rows.
-func (m *MoM) convolve(dst []float32, x tensor.Mat, which, head int, tail []float32) {
-	n := m.Taps * x.Cols
-	conv.Causal(dst, x.Cols, x.Data, x.Stride, m.Conv[which][head*n:(head+1)*n], nil, tail, x.Rows, x.Cols)
+func (t *recurring) partFloats() int { return min(t.longest, recurTokens) * t.shape.scratch }
+
+// Do runs one head of one job.
+func (t *recurring) Do(i int) {
+	j, h, n := &t.jobs[i/t.shape.heads], i%t.shape.heads, t.partFloats()
+	state, scratch := j.state[h*t.shape.state:][:t.shape.state], t.scratch[i*n:][:n]
+	o := j.o.Columns(h*t.shape.o, min((h+1)*t.shape.o, j.o.Cols))
+	for from := 0; from < o.Rows; from += recurTokens {
+		to := min(from+recurTokens, o.Rows)
+		t.rec.advance(o.Slice(from, to), j.in.slice(from, to), h, state, scratch)
+	}
 }

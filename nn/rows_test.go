@@ -81,7 +81,7 @@ func TestNorm(t *testing.T) {
 	for _, s := range rowShapes {
 		for _, groups := range []int{1, 3} {
 			width := s[1]
-			n := Norm{gaussian(rng, width, 1), 0.01}
+			n := Norm{Weight: gaussian(rng, width, 1), Eps: 0.01}
 			x, before := wide(rng, s[0], groups*width)
 			n.Apply(x, x, &tensor.Workspace{Pool: pool}) // in place
 			for i := range s[0] {
@@ -106,7 +106,7 @@ func TestNorm(t *testing.T) {
 
 func TestBlock(t *testing.T) {
 	w := newWeights(24)
-	norm, after := Norm{w.vec(24), 1e-6}, Norm{w.vec(24), 1e-2}
+	norm, after := Norm{Weight: w.vec(24), Eps: 1e-6}, Norm{Weight: w.vec(24), Eps: 1e-2}
 	mlp := &SwiGLU{GateUp: w.linear(40, 24), Down: w.linear(24, 20)}
 	w.p.Load(&w.arena, nil, nil)
 	for _, b := range []Block{

@@ -60,26 +60,31 @@ func (a *Gated) check() {
 	if a.Tokens < 0 || a.KDim < 0 || a.VDim < 0 {
 		panic(fmt.Sprintf("delta.GatedRule: negative size: Tokens=%d, KDim=%d, VDim=%d", a.Tokens, a.KDim, a.VDim))
 	}
-	holds("O", len(a.O), a.Tokens, a.VDim, a.OStride, a.VDim)
-	holds("Q", len(a.Q), a.Tokens, a.KDim, a.QStride, 0)
-	holds("K", len(a.K), a.Tokens, a.KDim, a.KStride, 0)
-	holds("V", len(a.V), a.Tokens, a.VDim, a.VStride, 0)
-	holds("Decay", len(a.Decay), a.Tokens, 1, a.DecayStride, 0)
-	holds("Beta", len(a.Beta), a.Tokens, 1, a.BetaStride, 0)
-	holds("S", len(a.S), a.KDim, a.VDim, a.SStride, a.VDim)
+	a.matrices("delta.GatedRule")
+	holds("delta.GatedRule", "Decay", len(a.Decay), a.Tokens, 1, a.DecayStride, 0)
+	holds("delta.GatedRule", "Beta", len(a.Beta), a.Tokens, 1, a.BetaStride, 0)
+}
+
+// matrices panics unless every access to the matrices that all rules have is in range.
+func (a *Gated) matrices(kernel string) {
+	holds(kernel, "O", len(a.O), a.Tokens, a.VDim, a.OStride, a.VDim)
+	holds(kernel, "Q", len(a.Q), a.Tokens, a.KDim, a.QStride, 0)
+	holds(kernel, "K", len(a.K), a.Tokens, a.KDim, a.KStride, 0)
+	holds(kernel, "V", len(a.V), a.Tokens, a.VDim, a.VStride, 0)
+	holds(kernel, "S", len(a.S), a.KDim, a.VDim, a.SStride, a.VDim)
 }
 
 // holds panics unless n elements hold a matrix [rows, width] whose stride is at least least.
-func holds(name string, n, rows, width, stride, least int) {
+func holds(kernel, name string, n, rows, width, stride, least int) {
 	if rows == 0 {
 		return
 	}
 	if rows > 1 && stride < least {
-		panic(fmt.Sprintf("delta.GatedRule: %sStride=%d, want at least %d", name, stride, least))
+		panic(fmt.Sprintf("%s: %sStride=%d, want at least %d", kernel, name, stride, least))
 	}
 	// Divided, not multiplied, so that no product overflows.
 	if n < width || rows > 1 && stride > (n-width)/(rows-1) {
-		panic(fmt.Sprintf("delta.GatedRule: len(%s)=%d, too short for [%d, %d] with stride %d", name, n, rows, width, stride))
+		panic(fmt.Sprintf("%s: len(%s)=%d, too short for [%d, %d] with stride %d", kernel, name, n, rows, width, stride))
 	}
 }
 

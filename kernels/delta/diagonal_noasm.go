@@ -1,0 +1,5 @@
+package delta
+
+func diagonalRule(a *Diagonal) { diagonalGeneric(a) }
+
+func lowRankRule(a *Diagonal) { lowRankGeneric(a) }

@@ -1,0 +1,5 @@
+package linattn
+
+func recur(a *Recurrence) { recurGeneric(a) }
+
+func scan(a *Gate) { scanGeneric(a) }
