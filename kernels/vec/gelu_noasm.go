@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package vec
+
+func gelu(dst, x []float32) { geluGeneric(dst, x) }
