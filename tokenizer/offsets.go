@@ -109,14 +109,15 @@ func whiteEnds(content string) (n [2]int) {
 // inCodePoints converts the spans to code points of the text and trims them.
 func (o *offsets) inCodePoints(text []byte) []Span {
 	index := make([]int, 0, len(text)+1) // code point that a byte belongs to
-	n := -1
-	for _, b := range text {
-		if utf8.RuneStart(b) {
-			n++
+	n := 0
+	for i := 0; i < len(text); n++ {
+		_, size := utf8.DecodeRune(text[i:])
+		for range size {
+			index = append(index, n)
 		}
-		index = append(index, n)
+		i += size
 	}
-	index = append(index, n+1)
+	index = append(index, n)
 	spans := make([]Span, len(o.spans))
 	for i, x := range o.spans {
 		spans[i] = Span{index[x.start], index[x.end]}
