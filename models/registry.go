@@ -36,8 +36,12 @@ var architectures = map[string]constructor{
 	"mom_gla":            newMoM,
 	"mom_gsa":            newMoM,
 	"mom_linear_attn":    newMoM,
+	"olmo_hybrid":        newOLMoHybrid,
 	"qwen2":              newQwen2,
 	"qwen3":              newQwen3,
+	"qwen3_5":            newQwen3_5,
+	"qwen3_5_text":       newQwen3_5,
+	"qwen3_next":         newQwen3Next,
 	"retnet":             newRetNet,
 }
 

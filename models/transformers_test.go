@@ -54,6 +54,18 @@ var refusals = []struct{ golden, key, value, want string }{
 	{"hf_lfm2", "block_multiple_of", `0`, "block_multiple_of: found 0"},
 	{"hf_lfm2", "layer_types", `null`, "layers.0.self_attn.q_proj.weight: missing"},
 	{"hf_lfm2", "num_experts", `32`, "num_experts: found 32; this architecture"},
+	{"hf_qwen3_next", "num_experts_per_tok", `7`, "num_experts_per_tok: found 7, expected 1 to 6"},
+	{"hf_qwen3_next", "num_experts", `8`, "mlp.gate.weight: shape [6 32], want [8 32]"},
+	{"hf_qwen3_next", "num_experts", `4096`, "and "},
+	{"hf_qwen3_next", "decoder_sparse_step", `0`, "decoder_sparse_step: found 0"},
+	{"hf_qwen3_next", "mlp_only_layers", `[0, 1]`, "mlp.gate_proj.weight: missing"},
+	{"hf_qwen3_next", "linear_num_value_heads", `3`, "linear_num_value_heads: found 3, expected a multiple of the 2 heads"},
+	{"hf_qwen3_next", "full_attention_interval", `0`, "full_attention_interval: found 0"},
+	{"hf_qwen3_next", "attn_output_gate", `false`, "attn_output_gate: found false, expected true"},
+	{"hf_qwen3_5", "layer_types", `["full_attention"]`, "layer_types: found 1, expected 4"},
+	{"hf_qwen3_5", "num_experts", `256`, "num_experts: found 256; this architecture"},
+	{"hf_olmo_hybrid", "rope_parameters", `null`, "rope_parameters.rope_theta: missing; expected a number, or null"},
+	{"hf_olmo_hybrid", "linear_allow_neg_eigval", ``, "linear_allow_neg_eigval: missing"},
 	{"hf_internlm2", "bias", `true`, "attention.wqkv.bias: missing"},
 	{"hf_internlm2", "num_key_value_heads", `1`, "attention.wqkv.weight: shape [80 40], want [60 40]"},
 }
@@ -83,6 +95,8 @@ func TestTransformersAccepted(t *testing.T) {
 		{"hf_llama_smol", "head_dim", `null`},
 		{"hf_qwen2", "sliding_window", `null`},
 		{"hf_qwen3", "layer_types", `["full_attention", "full_attention", "full_attention"]`},
+		{"hf_qwen3_next", "decoder_sparse_step", `1`},
+		{"hf_olmo_hybrid", "rope_parameters", `{"rope_theta": 500000}`},
 		{"hf_lfm2", "block_ff_dim", `30`}, // the tensors tell
 		{"hf_mistral", "layer_types", `["sliding_attention", "sliding_attention", "sliding_attention"]`},
 	} {

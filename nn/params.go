@@ -27,7 +27,7 @@ type Params struct {
 type binding struct {
 	src    Source
 	format tensor.Format
-	used   map[string]bool
+	used   map[string]bool // taken: true; dropped: false
 	errs   []error
 	failed int // errors, those counted but not kept included
 	jobs   []job
@@ -137,7 +137,19 @@ func (p Params) Vec(name string, shape ...int) []float32 {
 // Drop accepts tensors that the engine has no use for.
 func (p Params) Drop(names ...string) {
 	for _, n := range names {
-		p.b.used[p.prefix+n] = true
+		p.b.drop(p.prefix + n)
+	}
+}
+
+// drop marks a tensor as known.
+func (b *binding) drop(name string) { b.used[name] = b.used[name] }
+
+// DropAll accepts all tensors whose names begin with name and a dot.
+func (p Params) DropAll(name string) {
+	for _, n := range p.b.src.Names() {
+		if strings.HasPrefix(n, p.prefix+name+".") {
+			p.b.drop(n)
+		}
 	}
 }
 
@@ -170,7 +182,7 @@ func (p Params) Err() error {
 	}
 	unused := 0
 	for _, n := range p.b.src.Names() {
-		if p.b.used[n] {
+		if _, known := p.b.used[n]; known {
 			continue
 		}
 		if unused++; unused <= most {
@@ -185,8 +197,8 @@ func (p Params) Err() error {
 
 // Elements returns the number of elements of all tensors taken.
 func (p Params) Elements() (n int64) {
-	for name := range p.b.used {
-		if t, ok := p.b.src.Tensor(name); ok {
+	for name, taken := range p.b.used {
+		if t, ok := p.b.src.Tensor(name); ok && taken {
 			n += int64(t.Elements())
 		}
 	}
