@@ -56,6 +56,9 @@ func (m *Model) Forward(b *Batch, ws *tensor.Workspace) error {
 		nn.Scale(x, m.embedScale, x, ws)
 	}
 	b.observe("embed", 0, x)
+	if m.embedNorm.Weight != nil {
+		m.embedNorm.Apply(x, x, ws)
+	}
 	block := 0
 	for l := range m.layers {
 		for i := range m.layers[l].Blocks {

@@ -35,6 +35,7 @@ type Model struct {
 
 	embed      tensor.Tensor // [Vocab, D]
 	embedScale float32       // of the embeddings, 0 for 1
+	embedNorm  nn.Norm       // of the embeddings, which then are the residual stream
 	layers     []Layer
 	norm       nn.Norm
 	head       *nn.Linear // [Vocab, D]

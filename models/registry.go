@@ -43,6 +43,8 @@ var architectures = map[string]constructor{
 	"qwen3_5_text":       newQwen3_5,
 	"qwen3_next":         newQwen3Next,
 	"retnet":             newRetNet,
+	"rwkv6":              newRWKV6,
+	"rwkv7":              newRWKV7,
 }
 
 // Types returns the supported model types, sorted.

@@ -1,6 +1,10 @@
 package nn
 
-import "math"
+import (
+	"math"
+
+	"github.com/mminfer/mminfer/tensor"
+)
 
 // recurrent makes the mixer of a recurrence, with a gate if after is an activation.
 func recurrent(rec func(w *weights) Recurrence, after Activation) func(w *weights) Mixer {
@@ -190,3 +194,85 @@ func mom(m MoM, rec func(w *weights) Recurrence, gated bool) func(w *weights) Mi
 		return &m
 	}
 }
+
+func lowRank(w *weights, n, rank int, act Activation) LowRank {
+	return LowRank{Low: w.exact(rank, w.width), High: w.exact(n, rank), Act: act, Bias: w.vec(n)}
+}
+
+func rwkv6(m RWKV6) func(w *weights) Mixer {
+	return func(w *weights) Mixer {
+		m, d, k, v := m, w.width, m.Heads*m.KeyDim, m.Heads*m.ValueDim
+		m.Mu, m.Low, m.Decay, m.Bonus = w.vec(d), w.exact(5*3, d), lowRank(w, k, 4, Tanh), w.vec(k)
+		for i := range m.High {
+			m.High[i], m.MixBias[i] = w.exact(d, 3), w.vec(d)
+		}
+		m.Receptance, m.Key, m.Value, m.Gate, m.Out = w.linear(k, d), w.linear(k, d), w.linear(v, d), w.linear(v, d), w.linear(d, v)
+		m.Norm = Norm{Weight: w.vec(v), Bias: w.vec(v), Eps: 1e-3, Layer: true}
+		return &m
+	}
+}
+
+// rwkv7 makes two layers that see the same input: the values of the second lean on the first's.
+func rwkv7(m RWKV7) func(w *weights) Mixer {
+	layer := func(w *weights, first bool) *RWKV7 {
+		m, d := m, w.width
+		m.First, m.L2Eps = first, 1e-6
+		for i := range m.Mu {
+			m.Mu[i] = w.vec(d)
+		}
+		m.Receptance, m.Key, m.Value, m.Out = w.linear(d, d), w.linear(d, d), w.linear(d, d), w.linear(d, d)
+		m.Decay, m.Rate, m.Gate = lowRank(w, d, 4, Tanh), lowRank(w, d, 3, Identity), lowRank(w, d, 5, Sigmoid)
+		m.Lean = lowRank(w, d, 2, Identity)
+		m.KeyScale, m.KeyRate, m.Bonus = w.vec(d), w.vec(d), w.vec(d)
+		m.Norm = Norm{Weight: w.vec(d), Bias: w.vec(d), Eps: 1e-3, Layer: true}
+		return &m
+	}
+	return func(w *weights) Mixer { return layers{layer(w, true), layer(w, false)} }
+}
+
+func channelMix(receptance bool) func(w *weights) Mixer {
+	return func(w *weights) Mixer {
+		m := &ChannelMix{MuK: w.vec(w.width), Key: w.linear(50, w.width), Value: w.linear(w.width, 50)}
+		if receptance {
+			m.MuR, m.Receptance = w.vec(w.width), w.linear(w.width, w.width)
+		}
+		return m
+	}
+}
+
+// layers is the sum of mixers whose states lie end to end.
+type layers []Mixer
+
+func (l layers) StateSpec() (s StateSpec) {
+	for _, m := range l {
+		s.Floats += m.StateSpec().Floats
+	}
+	return s
+}
+
+func (l layers) StepBytes() int64 { return 0 }
+
+func (l layers) StepMulAdds() int64 { return 0 }
+
+func (l layers) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
+	mark := ws.Mark()
+	one, at := ws.Mat(y.Rows, y.Cols), 0
+	work := tensor.Local[layersWork](ws)
+	for i, m := range l {
+		n := m.StateSpec().Floats
+		work.spans = append(work.spans[:0], spans...)
+		for j := range work.spans {
+			work.spans[j].State.Floats = spans[j].State.Floats[at : at+n]
+		}
+		at += n
+		if i == 0 {
+			m.Mix(y, x, work.spans, ws)
+			continue
+		}
+		m.Mix(one, x, work.spans, ws)
+		add(y, one, ws)
+	}
+	ws.Release(mark)
+}
+
+type layersWork struct{ spans []Span }
