@@ -108,10 +108,10 @@ type addedSet struct {
 }
 
 // extract looks for the tokens of the set in s, leftmost and longest, writes the ids of those
-// found and passes the text between them to gap; begins says whether s begins where the text does.
-func (e *encoder) extract(set *addedSet, s []byte, al []extent, begins bool, gap func(*encoder, []byte, []extent, bool)) {
+// found and passes the text between them to gap; head is as in split.
+func (e *encoder) extract(set *addedSet, s []byte, al []extent, head int, gap func(*encoder, []byte, []extent, int)) {
 	if set.automaton == nil || e.recognize == RecognizeNone {
-		gap(e, s, al, begins)
+		gap(e, s, al, head)
 		return
 	}
 	base := len(e.hits)
@@ -142,7 +142,7 @@ func (e *encoder) extract(set *addedSet, s []byte, al []extent, begins bool, gap
 			stop = spacesAfter(s, stop)
 		}
 		if done < start {
-			gap(e, s[done:start], cut(al, done, start), begins && done == 0)
+			gap(e, s[done:start], cut(al, done, start), max(0, head-done))
 		}
 		// White space that an rstrip has swallowed may hold the next hit. That is found all the
 		// same and moves done back, unless an lstrip leaves nothing of it.
@@ -152,7 +152,7 @@ func (e *encoder) extract(set *addedSet, s []byte, al []extent, begins bool, gap
 		done = stop
 	}
 	if done < len(s) {
-		gap(e, s[done:], cut(al, done, len(s)), begins && done == 0)
+		gap(e, s[done:], cut(al, done, len(s)), max(0, head-done))
 	}
 }
 

@@ -36,7 +36,7 @@ func (b bert) steps() (list []normalizer) {
 
 // isInvisible reports whether r is NUL, U+FFFD or of category Cc, Cf or Co, but no white space.
 func isInvisible(r rune) bool {
-	if r == '\t' || r == '\n' || r == '\r' {
+	if ' ' <= r && r <= '~' || r == '\t' || r == '\n' || r == '\r' {
 		return false
 	}
 	return r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co)

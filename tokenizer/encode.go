@@ -98,20 +98,21 @@ func (e *encoder) encode(text string, opts EncodeOptions) {
 		al = textExtents(e.text)
 	}
 	e.word.tracked = e.offsets != nil
-	e.extract(&e.t.rawAdded, e.text, al, true, (*encoder).gap)
+	_, head := utf8.DecodeRune(e.text)
+	e.extract(&e.t.rawAdded, e.text, al, head, (*encoder).gap)
 	if opts.AddSpecial {
 		e.special(e.t.after)
 	}
 }
 
 // gap encodes what lies between the raw added tokens.
-func (e *encoder) gap(s []byte, al []extent, start bool) {
-	s, al, start = e.norm.normalize(e.t.norm, s, al, start)
-	e.extract(&e.t.normAdded, s, al, start, (*encoder).plain)
+func (e *encoder) gap(s []byte, al []extent, head int) {
+	s, al, head = e.norm.normalize(e.t.norm, s, al, head)
+	e.extract(&e.t.normAdded, s, al, head, (*encoder).plain)
 }
 
 // plain encodes text without added tokens.
-func (e *encoder) plain(s []byte, al []extent, start bool) { e.split(0, s, al, start) }
+func (e *encoder) plain(s []byte, al []extent, head int) { e.split(0, s, al, head) }
 
 // special writes tokens that stand for no text.
 func (e *encoder) special(ids []int32) {

@@ -25,7 +25,7 @@ type normScratch struct {
 
 	out   []byte
 	outAl []extent
-	first int // index in src of the character that the first one of out stands for
+	heads [2]int // bytes of src, and of out, that come from the first character of the whole text
 
 	buf     [2][]byte // out of alternate steps
 	which   int
@@ -34,34 +34,31 @@ type normScratch struct {
 	err     error
 }
 
-// normalize applies the steps to s; al is as in encoder.split. start says whether s begins where
-// the whole text does; the result says the same of the normalized text. The results are valid
-// until the next call.
-func (n *normScratch) normalize(steps []normalizer, s []byte, al []extent, start bool) ([]byte, []extent, bool) {
+// normalize applies the steps to s; al and head are as in encoder.split. The results are valid until
+// the next call.
+func (n *normScratch) normalize(steps []normalizer, s []byte, al []extent, head int) ([]byte, []extent, int) {
 	for _, step := range steps {
 		done := step.unchanged(s)
 		if done == len(s) {
 			continue
 		}
-		n.src, n.al, n.out, n.outAl, n.first = s, al, n.buf[n.which][:0], nil, 0
+		n.src, n.al, n.out, n.outAl, n.heads = s, al, n.buf[n.which][:0], nil, [2]int{head, 0}
 		n.keep(0, done)
 		step.normalize(n, done)
-		_, size := utf8.DecodeRune(s)
-		start = start && n.first < size
 		n.buf[n.which] = n.out
 		n.which ^= 1
-		s, al = n.out, n.outAl
+		s, al, head = n.out, n.outAl, n.heads[1]
 		if n.al != nil && al == nil {
 			al = []extent{}
 		}
 	}
-	return s, al, start
+	return s, al, head
 }
 
 // keep writes src[from:to].
 func (n *normScratch) keep(from, to int) {
-	if len(n.out) == 0 {
-		n.first = from
+	if from < n.heads[0] {
+		n.heads[1] = len(n.out) + min(to, n.heads[0]) - from
 	}
 	n.out = append(n.out, n.src[from:to]...)
 	if n.al != nil {
@@ -72,10 +69,10 @@ func (n *normScratch) keep(from, to int) {
 // put writes r, which comes from where byte src[at] comes from; -1 stands for the place before
 // the text.
 func (n *normScratch) put(r rune, at int) {
-	if len(n.out) == 0 {
-		n.first = at
-	}
 	n.out = utf8.AppendRune(n.out, r)
+	if at < n.heads[0] {
+		n.heads[1] = len(n.out)
+	}
 	if n.al == nil {
 		return
 	}
@@ -204,7 +201,7 @@ func (r replace) unchanged(s []byte) int {
 	if len(s) == 0 || r.pattern.re != nil {
 		return 0
 	}
-	start, end := r.pattern.find(nil, s, 0)
+	start, end := r.pattern.find(loadClasses(), s, 0)
 	if start == end {
 		return len(s)
 	}

@@ -32,7 +32,7 @@ func (t *Tokenizer) parseAdded(v value) error {
 		tok.Special = tok.Special || byID[id].Special
 		if tok.Normalized {
 			var n normScratch
-			if s, _, _ := n.normalize(t.norm, []byte(tok.Content), nil, false); string(s) != tok.Content {
+			if s, _, _ := n.normalize(t.norm, []byte(tok.Content), nil, 0); string(s) != tok.Content {
 				t.normalized[id] = string(s)
 			}
 			if n.err != nil {
@@ -91,7 +91,10 @@ func (t *Tokenizer) buildAdded(byID map[int32]AddedToken, v value) error {
 			t.rawAdded.tokens, raw = append(t.rawAdded.tokens, tok), append(raw, tok.Content)
 			continue
 		}
-		if other, ok := patterns[text]; ok || text == "" {
+		if text == "" {
+			return v.errorf("token %q is normalized to nothing, which is found everywhere", tok.Content)
+		}
+		if other, ok := patterns[text]; ok {
 			return v.errorf("token %q is normalized to %q, as is %q", tok.Content, text, other)
 		}
 		patterns[text] = tok.Content

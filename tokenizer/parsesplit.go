@@ -8,28 +8,28 @@ import (
 // finishStages matches the pre-tokenizer to the model.
 func (t *Tokenizer) finishStages() error {
 	m, ok := t.model.(*bpe)
-	at := -1
+	at, raw := -1, true // raw: no stage after the ByteLevel writes anything but symbols
 	for i := range t.stages {
-		if t.stages[i].symbols {
-			if at >= 0 {
-				return fmt.Errorf("pre_tokenizer: a second ByteLevel is not supported")
-			}
+		st := &t.stages[i]
+		if st.symbols && at >= 0 {
+			return fmt.Errorf("pre_tokenizer: a second ByteLevel is not supported")
+		}
+		if at >= 0 && (st.prefix || st.meta != nil) {
+			raw = false
+		}
+		if st.symbols {
 			at = i
 		}
 	}
-	if at >= 0 && ok {
+	if t.raw = at >= 0 && ok && raw; t.raw {
 		m.setRaw()
+		// Symbols are written out only for the stages that see them.
+		t.inSymbols = at < len(t.stages)-1
+		t.stages[at].symbols = t.inSymbols
 	}
 	if ok && m.unkMissing != "" && m.mayFail() {
 		return fmt.Errorf("model.unk_token: %q is not in the vocabulary", m.unkMissing)
 	}
-	if at < 0 || !ok {
-		return nil
-	}
-	t.raw = true
-	// Symbols are written out only for the stages that see them.
-	t.inSymbols = at < len(t.stages)-1
-	t.stages[at].symbols = t.inSymbols
 	return nil
 }
 
@@ -65,8 +65,7 @@ func (t *Tokenizer) parsePreTokenizer(v value) error {
 	case "WhitespaceSplit":
 		st.find, st.behavior = findSpaces, removed
 	case "BertPreTokenizer":
-		t.stages = append(t.stages, stage{matcher: matcher{find: findSpaces}, behavior: removed})
-		st.find = findPunct
+		st.find, st.behavior, st.invert = findBert, removed, true
 	case "CharDelimiterSplit":
 		var char string
 		if char, err = o.str("delimiter"); err == nil && utf8.RuneCountInString(char) != 1 {

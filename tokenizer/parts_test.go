@@ -154,7 +154,7 @@ func TestNormalize(t *testing.T) {
 		}
 		s := b.String()
 		for _, f := range forms {
-			got, al, _ := n.normalize([]normalizer{form(f)}, []byte(s), textExtents([]byte(s)), true)
+			got, al, _ := n.normalize([]normalizer{form(f)}, []byte(s), textExtents([]byte(s)), 0)
 			if string(got) != f.String(s) {
 				t.Fatalf("form %d: %+q -> %+q, want %+q", f, s, got, f.String(s))
 			}
@@ -173,7 +173,7 @@ func TestNormalize(t *testing.T) {
 		}
 		s := "a" + string(r) + "\u0323b"
 		for _, f := range forms {
-			if got, _, _ := n.normalize([]normalizer{form(f)}, []byte(s), nil, true); string(got) != f.String(s) {
+			if got, _, _ := n.normalize([]normalizer{form(f)}, []byte(s), nil, 0); string(got) != f.String(s) {
 				t.Fatalf("form %d: %+q -> %+q, want %+q", f, s, got, f.String(s))
 			}
 		}
@@ -185,10 +185,10 @@ func TestNormalizeManyMarks(t *testing.T) {
 	var n normScratch
 	s := "e" + strings.Repeat("\u0301\u0323", 100)
 	want := "\u1eb9" + strings.Repeat("\u0323", 99) + strings.Repeat("\u0301", 100)
-	if got, _, _ := n.normalize([]normalizer{form(norm.NFC)}, []byte(s), nil, true); string(got) != want {
+	if got, _, _ := n.normalize([]normalizer{form(norm.NFC)}, []byte(s), nil, 0); string(got) != want {
 		t.Errorf("got %+q", got)
 	}
-	if got, _, _ := n.normalize([]normalizer{lowercase{}, form(norm.NFC)}, []byte("AİΣ"), nil, true); string(got) != "ai\u0307σ" {
+	if got, _, _ := n.normalize([]normalizer{lowercase{}, form(norm.NFC)}, []byte("AİΣ"), nil, 0); string(got) != "ai\u0307σ" {
 		t.Errorf("lower case: got %+q", got)
 	}
 }

@@ -39,7 +39,6 @@ var patterns = []pattern{
 	{"white space", `\s+`, matcher{find: findSpaces}, false, ""},
 	{"two spaces or more", ` {2,}`, matcher{find: findSpaceRun}, false, ""},
 	{"CLIP", reContract + `|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`, matcher{find: findCLIP}, false, ""},
-	{"words", `\w+|[^\w\s]+`, matcher{find: findWords}, false, ""},
 	{"three digits", `[0-9][0-9][0-9]`, matcher{find: findThreeDigits}, false, ""},
 	{"Chinese and kana", `[一-龥぀-ゟ゠-ヿ]+`, matcher{find: findCJK}, false, ""},
 }

@@ -68,9 +68,9 @@ type metaspace struct {
 }
 
 // split runs the stages from k on over s and gives the resulting pieces to the model.
-// al holds the extents of the bytes of s in the text, or is nil; start says whether s begins where
-// the text does.
-func (e *encoder) split(k int, s []byte, al []extent, start bool) {
+// al holds the extents of the bytes of s in the text, or is nil; head is the number of bytes at the
+// beginning of s that come from the first character of the text.
+func (e *encoder) split(k int, s []byte, al []extent, head int) {
 	if len(s) == 0 {
 		return
 	}
@@ -82,50 +82,54 @@ func (e *encoder) split(k int, s []byte, al []extent, start bool) {
 	base := len(e.arena)
 	if st.prefix && s[0] != ' ' {
 		s, al = e.prefixSpace(s, al)
+		head += min(head, 1)
 	}
 	if st.meta != nil {
-		s, al = e.metaspace(st.meta, s, al, start)
+		s, al, head = e.metaspace(st.meta, s, al, head)
 	}
 	switch {
 	case st.re != nil:
 		from := len(e.matches)
 		e.matches, e.err = st.all(e.matches, s, 0, e.err)
-		e.cut(k, cursor{st: st, s: s, list: e.matches[from:], listed: true}, al, start)
+		e.cut(k, cursor{st: st, s: s, list: e.matches[from:], listed: true}, al, head)
 		e.matches = e.matches[:from]
 	case st.find == nil:
-		e.next(k, s, al, start)
+		e.next(k, s, al, head)
 	case st.cover:
 		for i := 0; i < len(s); {
 			_, end := st.find(e.t.classes, s, i)
-			e.next(k, s[i:end], cut(al, i, end), start && i == 0)
+			e.next(k, s[i:end], cut(al, i, end), max(0, head-i))
 			i = end
 		}
 	default:
-		e.cut(k, cursor{classes: e.t.classes, st: st, s: s}, al, start)
+		e.cut(k, cursor{classes: e.t.classes, st: st, s: s}, al, head)
 	}
 	e.arena = e.arena[:base]
 }
 
 // cut passes the pieces of a cursor on.
-func (e *encoder) cut(k int, c cursor, al []extent, start bool) {
+func (e *encoder) cut(k int, c cursor, al []extent, head int) {
 	for c.at < len(c.s) {
 		if from, to, keep := c.piece(); keep {
-			e.next(k, c.s[from:to], cut(al, from, to), start && from == 0)
+			e.next(k, c.s[from:to], cut(al, from, to), max(0, head-from))
 		}
 	}
 }
 
 // next passes a piece of stage k on.
-func (e *encoder) next(k int, s []byte, al []extent, start bool) {
+func (e *encoder) next(k int, s []byte, al []extent, head int) {
 	if !e.t.stages[k].symbols {
-		e.split(k+1, s, al, start)
+		e.split(k+1, s, al, head)
 		return
 	}
 	base := len(e.arena)
 	for _, b := range s {
 		e.arena = append(e.arena, byteSymbols.utf8[b]...)
 	}
-	e.split(k+1, e.arena[base:], symbolExtents(s, al), start)
+	for _, b := range s[:min(head, len(s))] {
+		head += len(byteSymbols.utf8[b]) - 1
+	}
+	e.split(k+1, e.arena[base:], symbolExtents(s, al), head)
 	e.arena = e.arena[:base]
 }
 
@@ -141,27 +145,31 @@ func (e *encoder) prefixSpace(s []byte, al []extent) ([]byte, []extent) {
 
 // metaspace returns s with marks for spaces, and one in front where m says so; that has the extent
 // of the first character.
-func (e *encoder) metaspace(m *metaspace, s []byte, al []extent, start bool) ([]byte, []extent) {
-	base := len(e.arena)
+func (e *encoder) metaspace(m *metaspace, s []byte, al []extent, head int) ([]byte, []extent, int) {
+	base, marked := len(e.arena), 0 // marked: bytes of marks that come from the text's first character
 	var out []extent
-	if (m.always || m.first && start) && s[0] != ' ' && !bytes.HasPrefix(s, []byte(m.mark)) {
+	mark := func(i int) {
 		e.arena = append(e.arena, m.mark...)
 		for range len(m.mark) {
-			out = append(out, cut(al, 0, 1)...)
+			out = append(out, cut(al, i, i+1)...)
 		}
+		if i < head {
+			marked += len(m.mark)
+		}
+	}
+	if (m.always || m.first && head > 0) && s[0] != ' ' && !bytes.HasPrefix(s, []byte(m.mark)) {
+		mark(0)
 	}
 	for i, b := range s {
-		if b != ' ' {
-			e.arena = append(e.arena, b)
-			out = append(out, cut(al, i, i+1)...)
+		if b == ' ' {
+			mark(i)
+			marked -= min(1, max(0, head-i))
 			continue
 		}
-		e.arena = append(e.arena, m.mark...)
-		for range len(m.mark) {
-			out = append(out, cut(al, i, i+1)...)
-		}
+		e.arena = append(e.arena, b)
+		out = append(out, cut(al, i, i+1)...)
 	}
-	return e.arena[base:], out
+	return e.arena[base:], out, head + marked
 }
 
 // A cursor walks over the matches and gaps of a stage's pattern in s.

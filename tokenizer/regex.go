@@ -27,7 +27,11 @@ func newForeignRegex(source string) (*foreignRegex, error) {
 	if len(source) > maxRegex {
 		return nil, fmt.Errorf("regular expression of %d bytes, expected at most %d", len(source), maxRegex)
 	}
-	re, err := regexp2.Compile(translateRegex(source), regexp2.Multiline)
+	translated, err := translateRegex(source)
+	if err != nil {
+		return nil, fmt.Errorf("regular expression %q is not supported: %w", source, err)
+	}
+	re, err := regexp2.Compile(translated, regexp2.Multiline)
 	if err != nil {
 		return nil, fmt.Errorf("regular expression %q is not supported: %w", source, err)
 	}
@@ -39,7 +43,7 @@ func newForeignRegex(source string) (*foreignRegex, error) {
 func (r *foreignRegex) all(dst []extent, s []byte, from int) ([]extent, error) {
 	runes := []rune(string(s[from:]))
 	deadline := time.Now().Add(textBudget)
-	at, index := from, 0 // byte and character
+	at, index, last := from, 0, -1 // byte and character; end of the last match
 	m, err := r.re.FindRunesMatch(runes)
 	for m != nil && err == nil {
 		var x extent
@@ -51,7 +55,11 @@ func (r *foreignRegex) all(dst []extent, s []byte, from int) ([]extent, error) {
 			at += utf8.RuneLen(runes[index])
 		}
 		x.end = at
-		dst = append(dst, x)
+		// As in the library, no empty match follows another match at once.
+		if x.start < x.end || x.end != last {
+			dst = append(dst, x)
+			last = x.end
+		}
 		if time.Now().After(deadline) {
 			err = fmt.Errorf("more than %v", textBudget)
 			break
@@ -64,6 +72,3 @@ func (r *foreignRegex) all(dst []extent, s []byte, from int) ([]extent, error) {
 	}
 	return dst, err
 }
-
-// translateRegex writes an expression for another engine.
-func translateRegex(re string) string { return re }

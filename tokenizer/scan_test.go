@@ -67,9 +67,6 @@ func TestScanners(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	c := loadClasses()
 	for _, p := range patterns {
-		if p.name == "words" {
-			continue // \w is another set there; see TestForeignRegex
-		}
 		ref := newReferencePattern(p.re)
 		for range 3000 {
 			s := randomText(rng, 1+rng.IntN(12))

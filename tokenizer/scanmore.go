@@ -179,3 +179,23 @@ func findWords(_ *classes, s []byte, i int) (start, end int) {
 	}
 	return i, end
 }
+
+// findBert is one character of punctuation as in findPunct, or a run of others that are no white
+// space.
+func findBert(c *classes, s []byte, i int) (start, end int) {
+	i = spacesAfter(s, i)
+	for end = i; end < len(s); {
+		class, size := c.at(s, end)
+		if class&punct != 0 || size == 1 && class&symbol != 0 {
+			if end == i {
+				end += size
+			}
+			break
+		}
+		if class&space != 0 {
+			break
+		}
+		end += size
+	}
+	return i, end
+}

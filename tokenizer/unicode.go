@@ -123,7 +123,9 @@ func isNonspacing(r rune) bool {
 }
 
 // isSpace reports whether r has the property White_Space.
-func isSpace(r rune) bool { return unicode.Is(unicode.White_Space, r) }
+func isSpace(r rune) bool {
+	return r == ' ' || '\t' <= r && r <= '\r' || r >= 0x85 && unicode.Is(unicode.White_Space, r)
+}
 
 // lowerExtra maps the upper-case letters of Unicode 16 and 17 that Go's tables may lack.
 var lowerExtra = []struct{ lo, hi, delta rune }{
