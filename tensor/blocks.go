@@ -16,9 +16,9 @@ func decodeBlocks(t Type, dst []float32, b []byte) {
 	for ; len(dst) > 0; dst, b = dst[elements:], b[size:] {
 		switch d := dst[:elements]; t {
 		case Q4_0:
-			decodeTable(d, b[2:], half(b), &centered4)
+			decodeTable(d, b[2:], half(b), centered4)
 		case IQ4_NL:
-			decodeTable(d, b[2:], half(b), &iq4)
+			decodeTable(d, b[2:], half(b), iq4)
 		case Q4_1:
 			decodeNibbles(d, b[4:], 0, half(b), half(b[2:]))
 		case Q5_0:
@@ -53,7 +53,7 @@ var (
 )
 
 // decodeTable decodes 32 elements d·table[q]; the low halves of the bytes come first.
-func decodeTable(dst []float32, qs []byte, d float32, table *[16]float32) {
+func decodeTable(dst []float32, qs []byte, d float32, table [16]float32) {
 	lo, hi := (*[16]float32)(dst), (*[16]float32)(dst[16:])
 	for i, q := range (*[16]byte)(qs) {
 		lo[i], hi[i] = d*table[q&15], d*table[q>>4]
@@ -168,6 +168,6 @@ func decodeIQ4XS(dst []float32, b []byte) {
 	d, high, low := half(b), binary.LittleEndian.Uint16(b[2:]), b[4:8]
 	for g := range 8 {
 		scale := int(low[g/2]>>(g%2*4)&15) | int(high>>(g*2)&3)<<4
-		decodeTable(dst[g*32:], b[8+g*16:], d*float32(scale-32), &iq4)
+		decodeTable(dst[g*32:], b[8+g*16:], d*float32(scale-32), iq4)
 	}
 }

@@ -56,3 +56,19 @@ func (t *byteTrie) at(prefix string) int32 {
 	}
 	return state
 }
+
+// longest returns the number and the length of the longest string that s begins with; -1 and 0 if
+// there is none.
+func (t *byteTrie) longest(s []byte) (number int32, n int) {
+	number = -1
+	state := int32(0)
+	for i, b := range s {
+		if state = t.child(state, b); state == 0 {
+			break
+		}
+		if v := t.value[state]; v >= 0 {
+			number, n = v, i+1
+		}
+	}
+	return number, n
+}

@@ -73,6 +73,7 @@ func (s *Stream) next(id int32) ([]byte, error) {
 	}
 	s.out = s.out[:0]
 	if s.skipSpecial && tok.special {
+		s.restart()
 		return s.out, nil
 	}
 	if s.t.decode.holds {
@@ -89,7 +90,17 @@ func (s *Stream) next(id int32) ([]byte, error) {
 		}
 	}
 	s.write(text, false)
+	if tok.special {
+		s.restart()
+	}
 	return s.out, nil
+}
+
+// restart follows a special token, or one of which nothing was left at the beginning.
+func (s *Stream) restart() {
+	if s.t.decode.runs {
+		s.leading = s.t.decode.start
+	}
 }
 
 // write sets s.out to what the text of a token completes.
@@ -106,6 +117,10 @@ func (s *Stream) write(text string, final bool) {
 		}
 		s.out = slices.Delete(s.out, 0, len(d.trim))
 		s.leading--
+		if len(s.out) == 0 {
+			s.restart()
+			break
+		}
 	}
 	if d.stop > 0 && len(s.out) > 0 {
 		for ; s.trailing > 0; s.trailing-- {

@@ -21,6 +21,7 @@ type decoder struct {
 	// At most start characters trim at the beginning of the text, and stop at its end, are dropped.
 	trim        string
 	start, stop int
+	runs        bool // the text begins anew after a special token, and after one that was only trim
 
 	fused bool // while a file is read: a step sees the whole text from here on
 }

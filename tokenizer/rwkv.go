@@ -195,19 +195,10 @@ func newRWKV(texts []string) (*Tokenizer, error) {
 // encode implements model.
 func (m *rwkv) encode(w *word, dst []int32, piece []byte) []int32 {
 	for from := 0; from < len(piece); {
-		to, id := from, int32(0)
-		state := int32(0)
-		for i, b := range piece[from:] {
-			if state = m.trie.child(state, b); state == 0 {
-				break
-			}
-			if v := m.trie.value[state]; v >= 0 {
-				to, id = from+i+1, v
-			}
-		}
+		id, n := m.trie.longest(piece[from:])
 		dst = append(dst, id)
-		w.cover(from, to)
-		from = to
+		w.cover(from, from+n)
+		from += n
 	}
 	return dst
 }

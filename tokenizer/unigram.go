@@ -23,8 +23,8 @@ type unigramModel struct {
 	bytes  *byteTokens // stand for the characters of an unknown run, if all are there; nil: unk does
 	// unkScore is the score of a character that is no piece: unkPenalty below the worst piece's.
 	unkScore float64
-	// single: sums of scores are rounded to float32, as sentencepiece does; the tokenizers library
-	// does not.
+	// single: as sentencepiece does, and the tokenizers library does not, sums of scores are rounded
+	// to float32 once they are best, and unknown characters stay so even where two make a piece.
 	single bool
 }
 
@@ -83,6 +83,7 @@ func (u *unigram) encode(w *word, dst []int32, piece []byte) []int32 {
 func (u *unigram) unknown(w *word, dst []int32, piece []byte, from, to int) []int32 {
 	s := piece[from:to]
 	id, ok := u.vocab[string(s)] // two unknown characters may score more than the piece of both
+	ok = ok && !u.single
 	if !ok && u.bytes.all(s) {
 		for _, b := range s {
 			dst = append(dst, u.bytes[b])
@@ -118,7 +119,10 @@ func (u *unigram) viterbi(w *word, piece []byte) {
 			}
 		}
 		if !known {
-			u.reach(w, at, at+size, score+u.unkScore, -1)
+			if score += u.unkScore; u.single {
+				score = float64(float32(score))
+			}
+			u.reach(w, at, at+size, score, -1)
 		}
 		at += size
 	}
@@ -126,10 +130,10 @@ func (u *unigram) viterbi(w *word, piece []byte) {
 
 // reach offers a path to piece[:end] whose last piece begins at start.
 func (u *unigram) reach(w *word, start, end int, score float64, id int32) {
-	if u.single {
-		score = float64(float32(score))
-	}
 	if n := &w.nodes[end]; n.start < 0 || score > n.score {
+		if u.single {
+			score = float64(float32(score))
+		}
 		*n = pathNode{score, int32(start), id}
 	}
 }

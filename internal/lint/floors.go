@@ -22,7 +22,7 @@ type room struct {
 // at the root and in internal, where each needs its row.
 var rooms = map[string]room{
 	"kernels":   {floor: 0, third: []string{"golang.org/x/sys/cpu", "github.com/klauspost/cpuid/v2", "github.com/x448/float16"}},
-	"tokenizer": {floor: 0, third: []string{"golang.org/x/text", "github.com/dlclark/regexp2"}},
+	"tokenizer": {floor: 0, third: []string{"golang.org/x/text", "github.com/dlclark/regexp2", "google.golang.org/protobuf"}},
 	"vision":    {floor: 0, third: []string{"golang.org/x/image"}},
 	"constrain": {floor: 0},
 
@@ -52,7 +52,7 @@ var rooms = map[string]room{
 var testThird = []string{"gonum.org/v1/gonum", "github.com/openai/openai-go", "github.com/x448/float16", "github.com/santhosh-tekuri/jsonschema/v6"}
 
 // maxRootDependencies bounds what an embedder of the root package downloads.
-const maxRootDependencies = 5
+const maxRootDependencies = 6
 
 // roomOf returns the key of a package's room.
 func roomOf(dir string) (key string, ok bool) {
