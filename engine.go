@@ -24,6 +24,7 @@ type Engine struct {
 	generation  generationConfig
 	fingerprint [sha256.Size]byte
 	pool        *tensor.Pool
+	vocabulary  vocabulary // for constraints
 
 	closing sync.RWMutex // held for reading while computing
 	closed  bool

@@ -19,6 +19,14 @@ type GenerateOptions struct {
 	IgnoreEOS bool     // do not stop at an end-of-text token
 	LogProbs  bool     // fill Token.LogProb
 	TopLogs   int      // fill Token.Top with so many tokens
+
+	// Constraint holds the text to a grammar, from [Engine.Constrain]; nil is none. The text ends
+	// only where it is complete: with an end-of-text token, or with [StopComplete]. It is complete
+	// within MaxTokens too, if that is at least the bytes of the grammar's shortest text and every
+	// byte is a token. A text that MaxTokens or the caller cut short goes on in the next call with
+	// the same constraint and no text in between; forks and marks remember how far it had come,
+	// stored sessions do not.
+	Constraint *Constraint
 }
 
 // StopReason says why a generation ended.
@@ -29,6 +37,10 @@ const (
 	StopLength StopReason = "length" // MaxTokens were generated
 	StopEOS    StopReason = "eos"    // the model ended the text
 	StopText   StopReason = "stop"   // a stop string was met
+
+	// StopComplete: the constraint's text is complete, nothing can follow, and the model has no
+	// end-of-text token, or it is ignored.
+	StopComplete StopReason = "complete"
 )
 
 // Token is one generated token.
@@ -135,7 +147,8 @@ type generation struct {
 	opts   GenerateOptions
 	stream *tokenizer.Stream // nil without a tokenizer
 	stop   stopper
-	n      int // tokens generated
+	n      int       // tokens generated
+	masked []float32 // logits under a constraint, [vocab]
 }
 
 func newGeneration(s *Session, opts GenerateOptions) (*generation, error) {
@@ -154,7 +167,7 @@ func newGeneration(s *Session, opts GenerateOptions) (*generation, error) {
 			g.stop.stops = append(g.stop.stops, stop)
 		}
 	}
-	return g, nil
+	return g, g.constrain()
 }
 
 // step absorbs what is pending and chooses the next token.
@@ -178,7 +191,7 @@ func (g *generation) step(ctx context.Context) (t Token, err error) {
 // choose picks a token from the logits, appends it to the timeline and makes its text.
 func (g *generation) choose(logits []float32) (t Token, err error) {
 	s := g.s
-	if t.ID, err = s.sampler.next(logits, s.history, &g.opts.Sampling); err != nil {
+	if t.ID, err = g.next(logits); err != nil {
 		return t, err
 	}
 	if g.opts.LogProbs || g.opts.TopLogs > 0 {
@@ -201,10 +214,12 @@ func (g *generation) choose(logits []float32) (t Token, err error) {
 	case t.Stop != "":
 	case !g.opts.IgnoreEOS && slices.Contains(s.engine.generation.EOS, t.ID):
 		t.Stop = StopEOS
+	case g.complete():
+		t.Stop = StopComplete
 	case g.opts.MaxTokens > 0 && g.n >= g.opts.MaxTokens:
 		t.Stop = StopLength
 	}
-	if t.Stop == StopEOS || t.Stop == StopLength {
+	if t.Stop != "" && t.Stop != StopText {
 		t.Text += g.rest()
 	}
 	return t, nil

@@ -16,6 +16,8 @@ type Session struct {
 	state   *models.State
 	history []int32 // every token of the timeline; those from state.Pos() on are not absorbed yet
 	sampler sampler
+
+	progress progress
 }
 
 // prefillChunk is the number of tokens absorbed at a time: the context is looked at in between,
@@ -109,6 +111,8 @@ type Mark struct {
 	state   *models.State
 	history []int32
 	sampler sampler
+
+	progress progress
 }
 
 // Mark remembers the present point. It holds a copy of the state.
@@ -116,7 +120,7 @@ func (s *Session) Mark() *Mark {
 	// Ids are only ever appended, so the mark can share them; what is appended after a rewind
 	// goes elsewhere, because their capacity ends here.
 	ids := s.history[:len(s.history):len(s.history)]
-	return &Mark{s.engine, s.state.Clone(), ids, s.sampler.clone()}
+	return &Mark{s.engine, s.state.Clone(), ids, s.sampler.clone(), s.progress}
 }
 
 // Rewind returns to a mark, which stays usable: of this timeline, of one that it was forked from,
@@ -129,5 +133,6 @@ func (s *Session) Rewind(m *Mark) error {
 	s.state.CopyFrom(m.state)
 	s.history = m.history
 	s.sampler = m.sampler.clone()
+	s.progress = m.progress
 	return nil
 }

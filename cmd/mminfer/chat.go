@@ -18,6 +18,7 @@ type chat struct {
 	*app
 	model    *modelFlags
 	sampling *samplingFlags
+	form     *constraintFlags
 	load     string
 	verbose  bool
 
@@ -71,17 +72,24 @@ that fails ends the program.`,
 	}
 	h.model = newModelFlags(c)
 	h.sampling = newSamplingFlags(c)
+	h.form = newConstraintFlags(c)
 	c.Flags().StringVar(&h.load, "load", "", "begin with the session in `FILE`")
 	c.Flags().BoolVarP(&h.verbose, "verbose", "v", false, "tell seed and speed on standard error")
 	return a.command(c, h.run)
 }
 
 func (h *chat) run(ctx context.Context, _ []string) (err error) {
+	if err := h.form.compile(); err != nil {
+		return err
+	}
 	if h.engine, err = h.open(ctx, h.model); err != nil {
 		return err
 	}
 	defer h.engine.Close()
 	if h.opts, err = h.sampling.options(h.engine); err != nil {
+		return err
+	}
+	if err := h.form.bind(h.app, h.engine, &h.opts); err != nil {
 		return err
 	}
 	h.s = h.engine.NewSession()

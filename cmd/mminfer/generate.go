@@ -19,6 +19,7 @@ type generate struct {
 	*app
 	model    *modelFlags
 	sampling *samplingFlags
+	form     *constraintFlags
 
 	file, save, load string
 	json, verbose    bool
@@ -42,19 +43,27 @@ a file or a pipe; one line end at the end of a file or of standard input is drop
 
 A session saved by --save and loaded by --load goes on where it ended, without
 reading its text again; only the new text and its continuation are shown. Ctrl-C
-ends the text early; the session up to there is saved too.`,
+ends the text early; the session up to there is saved too.
+
+--json-schema, --regex and --grammar hold the continuation to a form: only tokens
+that keep to it can be chosen, and it ends when it is complete, within -n tokens if
+those are enough for the shortest text. What cannot be enforced is refused.`,
 		Example: `  mminfer generate "Once upon a time"
   echo "The old king called his three sons" | mminfer generate -n 50 --seed 1
   mminfer generate "Once upon a time" -n 20 --save story.session
   mminfer generate --load story.session -n 20
   mminfer generate "Once" -n 5 --greedy --json --logprobs 3
-  mminfer generate "The fox" -n 20 --temperature 0.9 --samples 4 --seed 1`,
+  mminfer generate "The fox" -n 20 --temperature 0.9 --samples 4 --seed 1
+  mminfer generate "The name of the king was" --regex ' [A-Z][a-z]{2,9}'
+  mminfer generate "The king as JSON:" -n 60 --json-schema king.schema.json
+  mminfer generate "Who came? " --grammar answer.gbnf`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f := c.Flags()
 	g.model = newModelFlags(c)
 	f.StringVarP(&g.file, "file", "f", "", "read the text from `FILE`, - for standard input")
 	g.sampling = newSamplingFlags(c)
+	g.form = newConstraintFlags(c)
 	f.StringVar(&g.save, "save", "", "save the session to `FILE` at the end")
 	f.StringVar(&g.load, "load", "", "go on from the session in `FILE`")
 	f.Var(&g.samples, "samples", "continue the text `n` times: it is read once, and sample i has seed + i")
@@ -80,6 +89,9 @@ func (g *generate) run(ctx context.Context, args []string) (err error) {
 			return fmt.Errorf("--save: %w", err)
 		}
 	}
+	if err := g.form.compile(); err != nil {
+		return err
+	}
 	start := time.Now()
 	if g.engine, err = g.open(ctx, g.model); err != nil {
 		return err
@@ -88,6 +100,9 @@ func (g *generate) run(ctx context.Context, args []string) (err error) {
 	g.loaded = time.Since(start)
 	opts, err := g.sampling.options(g.engine)
 	if err != nil {
+		return err
+	}
+	if err := g.form.bind(g.app, g.engine, &opts); err != nil {
 		return err
 	}
 	opts.LogProbs, opts.TopLogs = g.wantLogProbs(), g.logProbs.value
@@ -177,7 +192,7 @@ type generated struct {
 	Text      string              `json:"text"` // without the prompt
 	LogProbs  []float64           `json:"logprobs,omitempty"`
 	Top       [][]mminfer.LogProb `json:"top_logprobs,omitempty"`
-	Stop      string              `json:"stop"`  // length, eos, stop or interrupted
+	Stop      string              `json:"stop"`  // length, eos, stop, complete or interrupted
 	Seed      *uint64             `json:"seed"`  // null if a loaded session's generator went on
 	Order     string              `json:"order"` // of the filters
 	Timings   timings             `json:"timings"`

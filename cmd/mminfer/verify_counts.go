@@ -8,7 +8,8 @@ import (
 // goldenKinds are the golden directories that hold no model: the name of a file by which each is
 // known, and what checks it.
 var goldenKinds = map[string]func(v *verify, dir string) ([]counts, error){
-	"logprobs.json": (*verify).sampling,
+	"logprobs.json":           (*verify).sampling,
+	"enforce_or_refuse.jsonl": (*verify).schemas,
 }
 
 // counts is how a file of cases went.
