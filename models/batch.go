@@ -55,6 +55,13 @@ func (m *Model) Forward(b *Batch, ws *tensor.Workspace) error {
 	if m.embedScale != 0 {
 		nn.Scale(x, m.embedScale, x, ws)
 	}
+	var embeddings tensor.Mat
+	if m.embeds {
+		embeddings = ws.Mat(rows, m.Width)
+		for i := range rows {
+			copy(embeddings.Row(i), x.Row(i))
+		}
+	}
 	b.observe("embed", 0, x)
 	if m.embedNorm.Weight != nil {
 		m.embedNorm.Apply(x, x, ws)
@@ -65,7 +72,7 @@ func (m *Model) Forward(b *Batch, ws *tensor.Workspace) error {
 			for s := range b.Seqs {
 				b.spans[s].State = b.Seqs[s].State.share(block)
 			}
-			m.layers[l].Blocks[i].Apply(x, b.spans, ws)
+			m.layers[l].Blocks[i].Apply(x, embeddings, b.spans, ws)
 			block++
 		}
 		b.observe("block", l, x)

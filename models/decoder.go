@@ -21,6 +21,8 @@ type decoder struct {
 	Tied    bool     `json:"tie_word_embeddings"`
 	Types   []string `json:"layer_types"`
 	ropeConfig
+	noRope bool     // the family's attention knows no positions
+	acts   []string // what hidden_act may be; nil for silu, by either of its names
 }
 
 // decoderDefaults are the values of absent keys that most families agree on.
@@ -60,9 +62,12 @@ func (c *decoder) validate(is *checks, types ...string) {
 	is.positive("rms_norm_eps", c.Eps)
 	is.that(c.HeadDim != nil || c.Heads < 1 || c.Width%c.Heads == 0, "num_attention_heads: %d does not divide hidden_size %d", c.Heads, c.Width)
 	is.that(c.kvHeads() < 1 || c.Heads%c.kvHeads() == 0, "num_key_value_heads: %d does not divide the %d heads", c.kvHeads(), c.Heads)
-	is.that(c.Act == "silu" || c.Act == "swish", "hidden_act: found %q, expected silu", c.Act)
+	if c.acts == nil {
+		c.acts = []string{"silu", "swish"}
+	}
+	is.that(slices.Contains(c.acts, c.Act), "hidden_act: found %q, expected %s", c.Act, c.acts[0])
 	c.validateTypes(is, types)
-	if is.err() == nil {
+	if is.err() == nil && !c.noRope {
 		c.ropeConfig.validate(is, c.headDim())
 	}
 }

@@ -3,7 +3,6 @@ package models
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 
 	"github.com/mminfer/mminfer/nn"
 )
@@ -22,12 +21,12 @@ type mambaConfig struct {
 	Act      string  `json:"hidden_act"`
 	Tied     bool    `json:"tie_word_embeddings"`
 
-	FLAEps   *float64    `json:"norm_eps"`
-	FLARank  *rankOrAuto `json:"dt_rank"`
-	FLALimit *timeLimit  `json:"dt_limit"`
-	Eps      float64     `json:"layer_norm_epsilon"`
-	Rank     rankOrAuto  `json:"time_step_rank"`
-	Limit    timeLimit   `json:"time_step_limit"`
+	FLAEps   *float64   `json:"norm_eps"`
+	FLARank  *autoSize  `json:"dt_rank"`
+	FLALimit *timeLimit `json:"dt_limit"`
+	Eps      float64    `json:"layer_norm_epsilon"`
+	Rank     autoSize   `json:"time_step_rank"`
+	Limit    timeLimit  `json:"time_step_limit"`
 
 	Heads       *int `json:"num_heads"` // null: all that expand gives
 	HeadDim     int  `json:"head_dim"`
@@ -62,7 +61,7 @@ func (c *mambaConfig) validate() error {
 }
 
 // inner is the width of the layers' inside.
-func (c *mambaConfig) inner() int { return int(c.Expand * float64(c.Width)) }
+func (c *mambaConfig) inner() int { return int(min(c.Expand*float64(c.Width), 1<<40)) }
 
 // newMamba builds a model of Mamba-1 or Mamba-2 layers.
 func newMamba(kind string, config []byte, p nn.Params) (*Model, error) {
@@ -93,11 +92,11 @@ func newMamba(kind string, config []byte, p nn.Params) (*Model, error) {
 	s := &mambaShell{width: c.Width, layers: c.Layers, vocab: c.Vocab, rows: c.Vocab, eps: c.Eps, tied: c.Tied, embed: "embeddings.weight"}
 	if kind == "mamba" {
 		return s.selective(p, &selective{
-			width: c.Width, inner: c.inner(), state: c.State, rank: c.Rank.of(c.Width), taps: c.Taps, bias: c.Bias, convBias: c.ConvBias,
+			width: c.Width, inner: c.inner(), state: c.State, rank: c.Rank.rank(c.Width), taps: c.Taps, bias: c.Bias, convBias: c.ConvBias,
 		})
 	}
 	layer := &dual{
-		width: c.Width, headDim: c.HeadDim, groups: c.Groups, state: c.State, taps: c.Taps, bias: c.Bias, convBias: c.ConvBias,
+		width: c.Width, headDim: c.HeadDim, groups: c.Groups, state: c.State, taps: c.Taps, bias: c.Bias, outBias: c.Bias, convBias: c.ConvBias,
 		channelSkip: c.ChannelSkip, norm: c.FLANorm, normFirst: c.NormFirst, eps: c.Eps, limit: c.Limit,
 	}
 	if layer.heads = c.inner() / max(1, c.HeadDim); c.Heads != nil {
@@ -181,20 +180,20 @@ type stateSpacesConfig struct {
 
 // ssmConfig is the key ssm_cfg: the arguments of the layers.
 type ssmConfig struct {
-	Layer       string     `json:"layer"`
-	State       *int       `json:"d_state"`
-	Taps        int        `json:"d_conv"`
-	Expand      float64    `json:"expand"`
-	Rank        rankOrAuto `json:"dt_rank"`
-	HeadDim     int        `json:"headdim"`
-	Groups      int        `json:"ngroups"`
-	Part        *int       `json:"d_ssm"`
-	Bias        bool       `json:"bias"`
-	ConvBias    bool       `json:"conv_bias"`
-	ChannelSkip bool       `json:"D_has_hdim"`
-	Norm        bool       `json:"rmsnorm"`
-	NormFirst   bool       `json:"norm_before_gate"`
-	Limit       timeLimit  `json:"dt_limit"`
+	Layer       string    `json:"layer"`
+	State       *int      `json:"d_state"`
+	Taps        int       `json:"d_conv"`
+	Expand      float64   `json:"expand"`
+	Rank        autoSize  `json:"dt_rank"`
+	HeadDim     int       `json:"headdim"`
+	Groups      int       `json:"ngroups"`
+	Part        *int      `json:"d_ssm"`
+	Bias        bool      `json:"bias"`
+	ConvBias    bool      `json:"conv_bias"`
+	ChannelSkip bool      `json:"D_has_hdim"`
+	Norm        bool      `json:"rmsnorm"`
+	NormFirst   bool      `json:"norm_before_gate"`
+	Limit       timeLimit `json:"dt_limit"`
 }
 
 // UnmarshalJSON reads the object over the defaults of absent keys.
@@ -246,7 +245,7 @@ func newStateSpaces(kind string, config []byte, p nn.Params) (*Model, error) {
 		width: c.Width, layers: c.Layers, vocab: c.Vocab, rows: (c.Vocab + c.Pad - 1) / c.Pad * c.Pad,
 		eps: 1e-5, tied: c.Tied, embed: "embedding.weight",
 	}
-	a, inner := &c.SSM, int(math.Min(c.SSM.Expand*float64(c.Width), 1<<40))
+	a, inner := &c.SSM, int(min(c.SSM.Expand*float64(c.Width), 1<<40))
 	state := func(otherwise int) int {
 		if a.State == nil {
 			return otherwise
@@ -255,11 +254,11 @@ func newStateSpaces(kind string, config []byte, p nn.Params) (*Model, error) {
 	}
 	if kind == "mamba" {
 		return s.selective(p, &selective{
-			width: c.Width, inner: inner, state: state(16), rank: a.Rank.of(c.Width), taps: a.Taps, bias: a.Bias, convBias: a.ConvBias,
+			width: c.Width, inner: inner, state: state(16), rank: a.Rank.rank(c.Width), taps: a.Taps, bias: a.Bias, convBias: a.ConvBias,
 		})
 	}
 	return s.dual(p, &dual{
 		width: c.Width, heads: inner / max(1, a.HeadDim), headDim: a.HeadDim, groups: a.Groups, state: state(128), taps: a.Taps,
-		bias: a.Bias, convBias: a.ConvBias, channelSkip: a.ChannelSkip, norm: a.Norm, normFirst: a.NormFirst, eps: 1e-5, limit: a.Limit,
+		bias: a.Bias, outBias: a.Bias, convBias: a.ConvBias, channelSkip: a.ChannelSkip, norm: a.Norm, normFirst: a.NormFirst, eps: 1e-5, limit: a.Limit,
 	}, inner)
 }

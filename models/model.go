@@ -36,6 +36,7 @@ type Model struct {
 	embed      tensor.Tensor // [Vocab, D]
 	embedScale float32       // of the embeddings, 0 for 1
 	embedNorm  nn.Norm       // of the embeddings, which then are the residual stream
+	embeds     bool          // some block looks at the embeddings
 	layers     []Layer
 	norm       nn.Norm
 	head       *nn.Linear // [Vocab, D]
@@ -129,6 +130,7 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 	for _, l := range m.layers {
 		for _, b := range l.Blocks {
 			m.specs = append(m.specs, b.Mixer.StateSpec())
+			m.embeds = m.embeds || b.Embeds
 		}
 	}
 	if !opts.BindOnly {

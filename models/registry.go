@@ -17,13 +17,17 @@ type constructor func(kind string, config []byte, p nn.Params) (*Model, error)
 
 // architectures maps a model_type to its constructor.
 var architectures = map[string]constructor{
+	"bamba":              newBamba,
 	"delta_net":          newDeltaNet,
+	"falcon_h1":          newFalconH1,
 	"gated_deltanet":     newGatedDeltaNet,
 	"gla":                newGLA,
+	"granitemoehybrid":   newGraniteHybrid,
 	"gsa":                newGSA,
 	"hgrn":               newHGRN,
 	"hgrn2":              newHGRN2,
 	"internlm2":          newInternLM2,
+	"jamba":              newJamba,
 	"kda":                newKDA,
 	"lfm2":               newLFM2,
 	"linear_attn":        newLinearAttn,
@@ -36,6 +40,7 @@ var architectures = map[string]constructor{
 	"mom_gla":            newMoM,
 	"mom_gsa":            newMoM,
 	"mom_linear_attn":    newMoM,
+	"nemotron_h":         newNemotronH,
 	"olmo_hybrid":        newOLMoHybrid,
 	"qwen2":              newQwen2,
 	"qwen3":              newQwen3,
@@ -45,6 +50,7 @@ var architectures = map[string]constructor{
 	"retnet":             newRetNet,
 	"rwkv6":              newRWKV6,
 	"rwkv7":              newRWKV7,
+	"zamba2":             newZamba2,
 }
 
 // Types returns the supported model types, sorted.

@@ -46,7 +46,7 @@ func (s *selective) build(p nn.Params) *nn.Mamba {
 // dual are the sizes of a Mamba-2 layer.
 type dual struct {
 	width, heads, headDim, groups, state, taps int
-	bias, convBias                             bool
+	bias, outBias, convBias                    bool
 	channelSkip                                bool      // D is [heads·headDim], not [heads]
 	norm, normFirst                            bool      // a gated norm, and before the gate
 	eps                                        float64   // of the norm
@@ -79,7 +79,7 @@ func (s *dual) build(p nn.Params) *nn.Mamba2 {
 		Conv:   channelConv(p, s.mixed(), s.taps, s.convBias),
 		DtBias: p.Vec("dt_bias", s.heads), DtMin: float32(s.limit[0]), DtMax: float32(s.limit[1]),
 		NegA: nn.NegExp(p.Vec("A_log", s.heads)), NormFirst: s.normFirst,
-		Out: stack(p, s.bias, s.inner(), part{"out_proj", s.width}),
+		Out: stack(p, s.outBias, s.inner(), part{"out_proj", s.width}),
 	}
 	if s.bias {
 		bias := p.Vec("in_proj.bias", rows+s.heads)
@@ -139,22 +139,22 @@ func (l *timeLimit) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// rankOrAuto is a rank, or 0 for "auto" and null.
-type rankOrAuto int
+// autoSize is a size, or 0 for "auto" and null.
+type autoSize int
 
 // UnmarshalJSON reads a whole number, "auto" or null.
-func (r *rankOrAuto) UnmarshalJSON(data []byte) error {
-	if s := string(data); s == `"auto"` || s == "null" {
-		*r = 0
+func (s *autoSize) UnmarshalJSON(data []byte) error {
+	if text := string(data); text == `"auto"` || text == "null" {
+		*s = 0
 		return nil
 	}
-	return json.Unmarshal(data, (*int)(r))
+	return json.Unmarshal(data, (*int)(s))
 }
 
-// of returns the rank at a width.
-func (r rankOrAuto) of(width int) int {
-	if r == 0 {
+// rank returns the rank of Δ at a width.
+func (s autoSize) rank(width int) int {
+	if s == 0 {
 		return (width + 15) / 16
 	}
-	return int(r)
+	return int(s)
 }

@@ -22,9 +22,10 @@ type Attention struct {
 	QNorm, KNorm        Norm    // before the rotation, of every head or of all of a row
 	// QKV projects to queries, keys and values, [(Heads+2·KVHeads)·Dim, D], and, where Gated, to the
 	// output's gates, [Heads·Dim] more rows.
-	QKV   *Linear
-	Gated bool    // the output is multiplied by σ(gate)
-	Out   *Linear // [D, Heads·Dim]
+	QKV     *Linear
+	Adapter *Adapter // of QKV
+	Gated   bool     // the output is multiplied by σ(gate)
+	Out     *Linear  // [D, Heads·Dim]
 }
 
 // StateSpec asks for keys and values.
@@ -33,15 +34,24 @@ func (a *Attention) StateSpec() StateSpec {
 }
 
 // StepBytes counts the projections.
-func (a *Attention) StepBytes() int64 { return a.QKV.W.Bytes() + a.Out.W.Bytes() }
+func (a *Attention) StepBytes() int64 {
+	n := a.QKV.W.Bytes() + a.Out.W.Bytes()
+	a.Adapter.each(func(l *Linear) { n += l.W.Bytes() })
+	return n
+}
 
 // StepMulAdds counts the projections.
-func (a *Attention) StepMulAdds() int64 { return a.QKV.elements() + a.Out.elements() }
+func (a *Attention) StepMulAdds() int64 {
+	n := a.QKV.elements() + a.Out.elements()
+	a.Adapter.each(func(l *Linear) { n += l.elements() })
+	return n
+}
 
 // Mix attends from every row of x to its sequence's past, [T, D].
 func (a *Attention) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
 	mark := ws.Mark()
 	h := a.QKV.Out(x, ws)
+	a.Adapter.add(h, x, ws)
 	q := h.Columns(0, a.Heads*a.Dim)
 	k := h.Columns(q.Cols, q.Cols+a.KVHeads*a.Dim)
 	v := h.Columns(q.Cols+k.Cols, q.Cols+2*k.Cols)

@@ -60,3 +60,40 @@ func TestMamba2Bias(t *testing.T) {
 		t.Error("a factor changes nothing")
 	}
 }
+
+// parallel gives a state space beside an attention their weights.
+func parallel(w *weights) Mixer {
+	return Parallel{
+		{mamba2(Mamba2{Heads: 3, HeadDim: 8, Groups: 1, N: 5, DtMax: 1e30}, 4, true, false)(w), 1.25, 0.7},
+		{attention(Attention{Heads: 2, KVHeads: 1, Dim: 10}, true)(w), 1, 0.9},
+		{mamba(Mamba{Channels: 20, N: 4, Rank: 2}, 3, false)(w), 0.8, 1},
+	}
+}
+
+// zamba gives a hybrid layer of Zamba2 its weights.
+func zamba(w *weights) Mixer {
+	const inner, rank = 22, 3
+	d := w.width
+	a := &Attention{Heads: 2, KVHeads: 2, Dim: 8, Rope: NewRope(10000, 8), QKV: w.linear(48, 2*d), Out: w.linear(d, 16)}
+	a.Adapter = &Adapter{Down: w.linear(3*rank, 2*d), Up: []*Linear{w.linear(16, rank), w.linear(16, rank), w.linear(16, rank)}}
+	return widened{&Zamba{
+		Norm: weighted(2 * d), Attention: a, MLPNorm: weighted(d),
+		GateUp: w.linear(2*inner, d), Adapter: &Adapter{Down: w.linear(rank, d), Up: []*Linear{w.linear(2*inner, rank)}},
+		Down: w.linear(d, inner), Linear: w.linear(d, d), MambaNorm: weighted(d),
+		Mamba: mamba2(Mamba2{Heads: 4, HeadDim: 6, Groups: 2, N: 5, DtMax: 1e30}, 4, true, false)(w).(*Mamba2),
+	}}
+}
+
+// widened is a mixer of a block that embeds, with the input in the place of the embeddings.
+type widened struct{ Mixer }
+
+func (m widened) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
+	mark := ws.Mark()
+	u := ws.Mat(x.Rows, 2*x.Cols)
+	for i := range x.Rows {
+		copy(u.Row(i), x.Row(i))
+		copy(u.Row(i)[x.Cols:], x.Row(i))
+	}
+	m.Mixer.Mix(y, u, spans, ws)
+	ws.Release(mark)
+}

@@ -7,9 +7,10 @@ import "github.com/mminfer/mminfer/tensor"
 type Mixer interface {
 	// StateSpec says what a sequence keeps for this mixer.
 	StateSpec() StateSpec
-	// Mix writes y = f(x), y and x [T, D], and advances every span's state by its rows. Feeding
-	// a sequence whole, in pieces or beside other sequences gives the same bits. y does not
-	// overlap x. Scratch comes from the workspace; in the steady state nothing is allocated.
+	// Mix writes y = f(x), y and x [T, D], and advances every span's state by its rows; x is
+	// [T, 2·D] in a block that Embeds. Feeding a sequence whole, in pieces or beside other
+	// sequences gives the same bits. y does not overlap x. Scratch comes from the workspace; in the
+	// steady state nothing is allocated.
 	Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace)
 	// StepBytes is what one token of one sequence reads of the weights, and reads and writes of
 	// the fixed state.
@@ -46,15 +47,25 @@ type Block struct {
 	After Norm    // of the mixer's output
 	Scale float32 // the branch's factor, 0 for 1
 	Keep  float32 // 0 for a residual that is not normalised
+	// Embeds widens the mixer's input by the embeddings, [T, 2·D]; there is no Norm then.
+	Embeds bool
 }
 
-// Apply runs the block on x [T, D] in place.
-func (b *Block) Apply(x tensor.Mat, spans []Span, ws *tensor.Workspace) {
+// Apply runs the block on x [T, D] in place. The embeddings, of the same size, may be empty unless
+// the block Embeds.
+func (b *Block) Apply(x, embeddings tensor.Mat, spans []Span, ws *tensor.Workspace) {
 	mark := ws.Mark()
 	y, u := ws.Mat(x.Rows, x.Cols), x
 	if b.Norm.Weight != nil {
 		u = ws.Mat(x.Rows, x.Cols)
 		b.Norm.Apply(u, x, ws)
+	}
+	if b.Embeds {
+		u = ws.Mat(x.Rows, 2*x.Cols)
+		for i := range x.Rows {
+			copy(u.Row(i), x.Row(i))
+			copy(u.Row(i)[x.Cols:], embeddings.Row(i))
+		}
 	}
 	b.Mixer.Mix(y, u, spans, ws)
 	if b.After.Weight != nil {

@@ -76,6 +76,11 @@ var mixers = []struct {
 	{"mamba2 without norm or history", 20, mamba2(Mamba2{Heads: 2, HeadDim: 64, Groups: 2, N: 16, DtMax: 1e30}, 1, false, false)},
 	{"gated convolution", 40, gatedConv(3, false)},
 	{"gated convolution with bias", 300, gatedConv(4, true)},
+	{"state spaces beside attention", 20, parallel},
+	{"zamba", 24, zamba},
+	{"mlp", 24, func(w *weights) Mixer {
+		return &MLP{Act: SquaredReLU, Up: w.linear(31, 24), Down: w.linear(24, 31)}
+	}},
 	{"swiglu", 40, func(w *weights) Mixer {
 		return &SwiGLU{GateUp: w.linear(2*53, 40), Down: w.linear(40, 53)}
 	}},

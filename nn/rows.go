@@ -66,6 +66,7 @@ const (
 	opScale                 // dst = factor · a
 	opBias                  // dst = a + weight
 	opSiLUMul               // dst = SiLU(a) · b
+	opGELUMul               // dst = GELU(a) · b
 	opActivate              // dst = act(dst)
 	opGate                  // dst = act(b) · a; b is overwritten
 	opLerp                  // dst = a + b · weight
@@ -120,6 +121,9 @@ func (r *rows) Do(part int) {
 			vec.Add(dst, dst, r.a.Row(i))
 		case opSiLUMul:
 			vec.SiLUMul(dst, r.a.Row(i), r.b.Row(i))
+		case opGELUMul:
+			vec.GELU(dst, r.a.Row(i))
+			vec.Mul(dst, dst, r.b.Row(i))
 		case opActivate:
 			r.act.Apply(dst)
 		case opGate:

@@ -139,7 +139,7 @@ func TestBlock(t *testing.T) {
 				y.Data[i] = kernels.FMA(b.Scale, y.Data[i], kept)
 			}
 		}
-		b.Apply(x, nil, ws)
+		b.Apply(x, tensor.Mat{}, nil, ws)
 		same(t, "block", x.Data, y.Data)
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"github.com/mminfer/mminfer/tensor"
 )
 
-// SwiGLU is the gated MLP y = Down(SiLU(gate x) · up x).
+// SwiGLU is the gated MLP y = Down(SiLU(GateScale · gate x) · up x).
 //
 // Source: Shazeer 2020, arXiv:2002.05202, section 2.
 type SwiGLU struct {
-	GateUp *Linear // [2·I, D]: rows of the gate, then of up
-	Down   *Linear // [D, I]
+	GateUp    *Linear // [2·I, D]: rows of the gate, then of up
+	GateScale float32 // 0 for 1
+	Down      *Linear // [D, I]
 }
 
 // StateSpec says that an MLP keeps nothing.
@@ -21,6 +22,9 @@ func (m *SwiGLU) Mix(y, x tensor.Mat, _ []Span, ws *tensor.Workspace) {
 	mark := ws.Mark()
 	h := m.GateUp.Out(x, ws)
 	gate, up := h.Columns(0, h.Cols/2), h.Columns(h.Cols/2, h.Cols)
+	if m.GateScale != 0 {
+		Scale(gate, m.GateScale, gate, ws)
+	}
 	siluMul(gate, gate, up, ws)
 	m.Down.Mul(y, gate, ws)
 	ws.Release(mark)
@@ -34,8 +38,11 @@ func (m *SwiGLU) StepMulAdds() int64 { return m.GateUp.elements() + m.Down.eleme
 
 func (m *SwiGLU) projections() (in, out *Linear) { return m.GateUp, m.Down }
 
-func (*SwiGLU) activate(h []float32) []float32 {
+func (m *SwiGLU) activate(h []float32) []float32 {
 	n := len(h) / 2
+	if m.GateScale != 0 {
+		vec.Scale(h[:n], m.GateScale, h[:n])
+	}
 	vec.SiLUMul(h[:n], h[:n], h[n:])
 	return h[:n]
 }
