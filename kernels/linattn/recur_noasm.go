@@ -1,5 +1,5 @@
+//go:build !amd64 || purego
+
 package linattn
 
 func recur(a *Recurrence) { recurGeneric(a) }
-
-func scan(a *Gate) { scanGeneric(a) }
