@@ -1,6 +1,9 @@
 package models
 
 import (
+	"encoding/binary"
+	"math"
+
 	"github.com/mminfer/mminfer/nn"
 	"github.com/mminfer/mminfer/tensor"
 )
@@ -63,6 +66,30 @@ func pick(t tensor.Tensor, groups, from, to int) (parts []tensor.Tensor) {
 		parts = append(parts, t.Rows(g*rows+from, g*rows+to))
 	}
 	return parts
+}
+
+// transpose returns a copy of a matrix with rows and columns exchanged, in float32 if its type
+// stores blocks.
+func transpose(t tensor.Tensor) tensor.Tensor {
+	rows, cols := t.Shape[0], t.Shape[1]
+	out := tensor.Tensor{Name: t.Name, Type: t.Type, Shape: []int{cols, rows}}
+	if t.Data == nil {
+		return out
+	}
+	if n, size := t.Type.Block(); n == 1 {
+		out.Data = make([]byte, len(t.Data))
+		for i := range rows * cols {
+			copy(out.Data[(i%cols*rows+i/cols)*size:], t.Data[i*size:(i+1)*size])
+		}
+		return out
+	}
+	v := make([]float32, rows*cols)
+	t.Floats(v, 0)
+	out.Type, out.Data = tensor.F32, make([]byte, 4*len(v))
+	for i, x := range v {
+		binary.LittleEndian.PutUint32(out.Data[4*(i%cols*rows+i/cols):], math.Float32bits(x))
+	}
+	return out
 }
 
 // pickFloats does the same for a vector.

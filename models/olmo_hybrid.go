@@ -15,14 +15,10 @@ type olmoHybridConfig struct {
 	UseGate             *bool `json:"linear_use_gate"`
 }
 
-// rotated reports whether attention has positions: not where the base is null.
-func (c *olmoHybridConfig) rotated() bool {
-	return c.Parameters == nil || !c.Parameters.thetaGiven || c.Parameters.Theta != nil
-}
-
 func (c *olmoHybridConfig) validate() error {
 	var is checks
 	is.that(c.Parameters != nil && c.Parameters.thetaGiven, `rope_parameters.rope_theta: missing; expected a number, or null for no rotation`)
+	c.noRope = c.Parameters != nil && c.Parameters.Theta == nil
 	is.that(c.Types != nil, "layer_types: missing")
 	is.that(c.NegativeEigenvalues != nil, "linear_allow_neg_eigval: missing")
 	is.that(c.UseGate == nil || *c.UseGate, "linear_use_gate: found false, expected true")
@@ -42,7 +38,7 @@ func newOLMoHybrid(_ string, config []byte, p nn.Params) (*Model, error) {
 		return nil, err
 	}
 	var rope *nn.Rope
-	if c.rotated() {
+	if !c.noRope {
 		rope = c.build(c.headDim())
 	}
 	return c.model(p, transformers, rmsNorm, func(q nn.Params, l int) []nn.Block {

@@ -83,8 +83,12 @@ type heads struct {
 	Scale            float32 // of the scores
 }
 
-// queries is the most query rows that share the reading of a page.
-const queries = 32
+const (
+	// queries is the most query rows that share the reading of a page.
+	queries = 32
+	// headsTogether is the most query heads of one token that do.
+	headsTogether = 8
+)
 
 // attend computes o [T, Heads·ValueDim] from the rotated queries, [T, Heads·KeyDim], in parallel
 // over spans, key heads and groups of rows.
@@ -94,7 +98,7 @@ func attend(a heads, o, q tensor.Mat, spans []Span, ws *tensor.Workspace) {
 	for i, s := range spans {
 		for from := s.From; from < s.To; from += queries {
 			for h := range a.KVHeads {
-				task.parts = append(task.parts, attendPart{span: &spans[i], head: h, from: from, to: min(from+queries, s.To)})
+				task.add(attendPart{span: &spans[i], head: h, from: from, to: min(from+queries, s.To)})
 			}
 		}
 	}
@@ -112,18 +116,32 @@ type attending struct {
 	scores []float32 // [parts, queries, PageLen]
 }
 
-// attendPart is some rows of a span, for the query heads that share a key head.
+// attendPart is some rows of a span, for query heads that share a key head.
 type attendPart struct {
-	span     *Span
-	head     int
-	from, to int
+	span         *Span
+	head         int // with keys
+	first, count int // of the query heads
+	from, to     int
+}
+
+// add lists a part for all query heads of its key head, or, of a single token, several for some
+// of them each.
+func (t *attending) add(p attendPart) {
+	group := t.Heads / t.KVHeads
+	p.count = group
+	if p.to-p.from == 1 {
+		p.count = min(group, headsTogether)
+	}
+	for at := 0; at < group; at += p.count {
+		p.first, p.count = p.head*group+at, min(p.count, group-at)
+		t.parts = append(t.parts, p)
+	}
 }
 
 // Do attends for one part. The rows of a product are the part's tokens for one query head, or,
 // for a single token, its query heads.
 func (t *attending) Do(i int) {
 	p := t.parts[i]
-	group := t.Heads / t.KVHeads
 	r := queryRows{
 		heads: t.heads, kv: p.span.State.KV, head: p.head,
 		pos:    p.span.Pos + p.from - p.span.From,
@@ -132,14 +150,14 @@ func (t *attending) Do(i int) {
 	at := func(h int) ([]float32, []float32) {
 		return t.q.Data[p.from*t.q.Stride+h*t.KeyDim:], t.o.Data[p.from*t.o.Stride+h*t.ValueDim:]
 	}
-	if p.to-p.from == 1 && group <= queries {
-		r.n, r.qStride, r.oStride = group, t.KeyDim, t.ValueDim
-		r.q, r.o = at(p.head * group)
+	if p.to-p.from == 1 {
+		r.n, r.qStride, r.oStride = p.count, t.KeyDim, t.ValueDim
+		r.q, r.o = at(p.first)
 		r.attend()
 		return
 	}
 	r.n, r.qStride, r.oStride, r.advance = p.to-p.from, t.q.Stride, t.o.Stride, 1
-	for h := p.head * group; h < (p.head+1)*group; h++ {
+	for h := p.first; h < p.first+p.count; h++ {
 		r.q, r.o = at(h)
 		r.attend()
 	}

@@ -149,9 +149,12 @@ func (a *Attention) attendTo(q []approx, from, to int, at func(pos int) (k, v []
 	}
 	n := float64(to - from + 1)
 	relative := math.Expm1(2*delta) + (2*n+8*(n/PageLen+2)+16)*unit
-	o := make([]approx, a.Dim)
+	var o []approx
 	for i, s := range scores {
 		_, v := at(from + i)
+		if o == nil {
+			o = make([]approx, len(v))
+		}
 		for j := range o {
 			p := s.v / sum
 			o[j].v += p * v[j].v

@@ -20,6 +20,7 @@ type Retention struct {
 	Decay                            []float32  // γ, [Heads]: of [RetentionDecays] or [LightningDecays]
 	Scale                            float32    // of the outputs
 	Act                              Activation // of queries and keys, before they are rotated
+	ValueAct                         Activation // of values
 	Rope                             *Rope      // nil for no positions
 }
 
@@ -55,7 +56,7 @@ func (m *Retention) shape() recurShape {
 	}
 }
 
-// prepare activates and rotates queries and keys in place.
+// prepare activates queries, keys and values and rotates the first two, in place.
 func (m *Retention) prepare(in signals, spans []Span, ws *tensor.Workspace) signals {
 	for _, x := range []tensor.Mat{in.q, in.k} {
 		if m.Act != Identity {
@@ -66,6 +67,9 @@ func (m *Retention) prepare(in signals, spans []Span, ws *tensor.Workspace) sign
 				m.Rope.Apply(x.Slice(s.From, s.To), m.KeyDim, s.Pos, ws)
 			}
 		}
+	}
+	if m.ValueAct != Identity {
+		rowwise(ws, rows{op: opActivate, dst: in.v, act: m.ValueAct})
 	}
 	return in
 }
