@@ -60,7 +60,7 @@ func TestAddedTokensShareSpace(t *testing.T) {
 // goroutine alone.
 func TestConcurrentEncode(t *testing.T) {
 	fsys := testdata(t)
-	for _, name := range []string{"smollm2", "added_flags", "bpe_falcon"} {
+	for _, name := range []string{"smollm2", "added_flags", "bpe_falcon", "clip", "wordpiece", "sp_bpe_legacy", "sp_unigram_bytes"} {
 		tok := goldenTokenizer(t, fsys, name)
 		cases := readLines[goldenCase](t, fsys, "golden/"+name+"/cases.jsonl")
 		var wg sync.WaitGroup
@@ -109,23 +109,46 @@ func TestAllocations(t *testing.T) {
 // Texts on which a quadratic step anywhere would take minutes.
 func TestHostileTexts(t *testing.T) {
 	fsys := testdata(t)
-	size := 1 << 18
+	size := 1 << 17
 	if raceEnabled {
-		size = 1 << 14
+		size = 1 << 13
 	}
-	for _, name := range []string{"smollm2", "bpe_o200k", "bpe_deepseek", "bpe_neox", "bpe_qwen35", "bpe_falcon", "added_flags"} {
+	for _, name := range goldens {
 		tok := goldenTokenizer(t, fsys, name)
 		for _, unit := range []string{"a", " ", "\n", "1", "!", "é", "中", "\u0301", "e\u0301", "A\u0301", "\u0301A", "<|im", "<|im_start|>",
-			"  <l>", "<r> \n", "\xff", "ab", "Aa", "'s", " \t", "\u0301\u0323", "\u0378"} {
+			"  <l>", "<r> \n", "\xff", "ab", "Aa", "'s", " \t", "\u0301\u0323", "\u0378", "\u2581", "a\u2581", "<unk>", "<0x0A>", "ﷺ"} {
 			text := strings.Repeat(unit, size/len(unit))
 			start := time.Now()
 			ids := tok.Encode(nil, text, EncodeOptions{Recognize: RecognizeAll})
 			if d := time.Since(start); d > 3*time.Second {
 				t.Errorf("%s: %q repeated: %v", name, unit, d)
 			}
-			if len(ids) == 0 && name != "smollm2" {
+			if len(ids) == 0 && name != "smollm2" && strings.HasPrefix(name, "bpe") {
 				t.Errorf("%s: %q repeated: no ids", name, unit)
 			}
+		}
+	}
+}
+
+// A megabyte of one letter takes a second at most, in the best of three tries.
+func TestHostileMegabyte(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("it measures time")
+	}
+	fsys := testdata(t)
+	text := strings.Repeat("a", 1<<20)
+	for _, name := range goldens {
+		tok := goldenTokenizer(t, fsys, name)
+		best := time.Hour
+		for range 3 {
+			start := time.Now()
+			tok.Encode(nil, text, EncodeOptions{})
+			if best = min(best, time.Since(start)); best < time.Second {
+				break
+			}
+		}
+		if best > time.Second {
+			t.Errorf("%s: %v", name, best)
 		}
 	}
 }

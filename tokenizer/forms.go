@@ -23,8 +23,13 @@ func (f form) unchanged(s []byte) int {
 	return norm.Form(f).QuickSpan(s)
 }
 
-// growth implements normalizer.
-func (form) growth() int { return norm.MaxTransformChunkSize / 16 }
+// growth implements normalizer. U+FDFA, three bytes, becomes 33; U+0390, two, becomes six.
+func (f form) growth() int {
+	if norm.Form(f) == norm.NFKC || norm.Form(f) == norm.NFKD {
+		return 11
+	}
+	return 3
+}
 
 // normalize implements normalizer.
 func (f form) normalize(n *normScratch, from int) {

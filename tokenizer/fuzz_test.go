@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"unicode/utf8"
@@ -22,6 +23,18 @@ func FuzzParse(f *testing.F) {
 		edit(j)
 		f.Add(encodeJSON(f, j), "caf\u00e9 <x>\xff")
 	}
+	for _, x := range readLines[partsCase](f, testdata(f), "golden/parts/cases.jsonl") {
+		j := tinyJSON()
+		maps.Copy(j, x.Patch)
+		maps.Copy(at(j, "model"), x.Model)
+		f.Add(encodeJSON(f, j), "The caf\u00e9s \u2581 12")
+	}
+	model := map[string]any{"type": "Unigram", "unk_id": 0, "byte_fallback": true,
+		"vocab": []any{[]any{"<unk>", 0}, []any{"a", -1.5}, []any{"ab", -2}, []any{"<0x62>", -3}}}
+	f.Add(encodeJSON(f, map[string]any{"model": model}), "abab\u00e9")
+	model = map[string]any{"type": "WordPiece", "unk_token": "a", "continuing_subword_prefix": "##",
+		"max_input_chars_per_word": 9, "vocab": map[string]any{"a": 0, "##b": 1}}
+	f.Add(encodeJSON(f, map[string]any{"model": model, "decoder": map[string]any{"type": "WordPiece", "prefix": "##", "cleanup": true}}), "ab \u00e9")
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
 		tok, err := Parse(data)
 		if err != nil {
@@ -87,6 +100,27 @@ func FuzzRoundTrip(f *testing.F) {
 				if _, got := checkConsistent(t, tok, s, EncodeOptions{Recognize: recognize}); got != want {
 					t.Fatalf("%s: %q -> %q", names[i], want, got)
 				}
+			}
+		}
+	})
+}
+
+// FuzzEncode checks that the tokenizers of every family are consistent with themselves.
+func FuzzEncode(f *testing.F) {
+	for _, s := range []string{"Hello, world!\n", " a  b ", "\u2581x\u2581\u2581", "<0x0A><s>", "\u4f60\u597d \xff", "don't \u1e69\u0301"} {
+		f.Add(s)
+	}
+	fsys := testdata(f)
+	var toks []*Tokenizer
+	for _, name := range goldens {
+		if name != "smollm2" {
+			toks = append(toks, goldenTokenizer(f, fsys, name))
+		}
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, tok := range toks {
+			for recognize := RecognizePlain; recognize <= RecognizeNone; recognize++ {
+				checkConsistent(t, tok, s, EncodeOptions{true, recognize})
 			}
 		}
 	})

@@ -115,6 +115,8 @@ type goldenCase struct {
 	Decoded      *string
 	DecodedSkip  *string `json:"decoded_skip"`
 	Offsets      []int
+
+	partial bool // what the ids without special tokens decode to is all that is known
 }
 
 // libraryT5 makes the cases of sp_unigram_t5, which are sentencepiece's, those of the tokenizers
@@ -204,7 +206,9 @@ func checkCase(t *testing.T, tok *Tokenizer, line int, c goldenCase) {
 	}
 	decoded := or(c.Decoded, text)
 	checkDecode(t, tok, line, c.IDsNoSpecial, false, decoded)
-	checkDecode(t, tok, line, c.IDs, true, or(c.DecodedSkip, decoded))
+	if !c.partial {
+		checkDecode(t, tok, line, c.IDs, true, or(c.DecodedSkip, decoded))
+	}
 }
 
 func checkDecode(t *testing.T, tok *Tokenizer, line int, ids []int32, skip bool, want string) {
@@ -254,7 +258,7 @@ func TestGoldenStream(t *testing.T) {
 	fsys := testdata(t)
 	for _, name := range goldens {
 		if name == "clip" || name == "wordpiece" || name == "sp_unigram_t5" {
-			continue // FuzzRoundTrip compares their streams with their decoded texts
+			continue // FuzzEncode compares their streams with their decoded texts
 		}
 		t.Run(name, func(t *testing.T) {
 			tok := goldenTokenizer(t, fsys, name)

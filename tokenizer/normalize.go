@@ -258,4 +258,4 @@ func (m mapping) normalize(n *normScratch, from int) {
 	})
 }
 
-func (mapping) growth() int { return 2 }
+func (mapping) growth() int { return 1 }

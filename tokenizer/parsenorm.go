@@ -3,7 +3,7 @@ package tokenizer
 import "encoding/base64"
 
 // maxGrowth bounds how many bytes the normalizers together may make of one.
-const maxGrowth = 1 << 20
+const maxGrowth = 1 << 14
 
 // parseNormalizer reads the normalizer.
 func (t *Tokenizer) parseNormalizer(v value) error {
