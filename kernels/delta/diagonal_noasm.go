@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package delta
 
 func diagonalRule(a *Diagonal) { diagonalGeneric(a) }

@@ -52,7 +52,7 @@
 	MOVQ BX, AX \
 	CMPQ Gated_KDim(DI), $(const_gatedScratch>>shift) \
 	JGT  ready \
-	LEAQ scratch-32840(SP), SI \
+	LEAQ scratch-32856(SP), SI \
 	ADDQ $63, SI \
 	ANDQ $~63, SI \
 	MOVL $(1<<shift), AX \

@@ -95,7 +95,7 @@ narrow: \
 // The rule for columns col to col+width, at most 16, and tokens from from. The block must have 16
 // columns if KDim rows of 64 bytes exceed the scratch. Requires: AVX2, FMA.
 // Y0, Y1 row; Y5 a; Y6, Y7 d; Y8 to Y11 sums for u, even k then odd; Y12 to Y15 sums for o.
-TEXT ·gatedAVX2(SB), 0, $32840-40
+TEXT ·gatedAVX2(SB), 0, $32856-40
 	NO_LOCAL_POINTERS
 	ARGS
 	MASKS(Y14, Y15)

@@ -74,7 +74,7 @@
 // columns if KDim rows of 128 bytes exceed the scratch. Requires: AVX512F.
 // K1, K2 lanes in use; Z0, Z1 row; Z5 a; Z6, Z7 d; Z8 to Z11 sums for u, even k then odd; Z12 to Z15
 // sums for o.
-TEXT ·gatedAVX512(SB), 0, $32840-40
+TEXT ·gatedAVX512(SB), 0, $32856-40
 	NO_LOCAL_POINTERS
 	ARGS
 	MOVQ width+32(FP), CX
