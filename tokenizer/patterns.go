@@ -11,6 +11,8 @@ const (
 	reU            = `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
 	reW            = `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
 	reLead         = `[^\r\n\p{L}\p{N}]?`
+	reDeepSeek3    = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|" +
+		`[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|` + reLinesEnd
 )
 
 // A pattern is a regular expression of a Split pre-tokenizer and the scanner that stands for it.
@@ -31,8 +33,7 @@ var patterns = []pattern{
 	{"Qwen3.5", llama3(`[\p{L}\p{M}]`, `\p{N}`, `\p{L}\p{M}\p{N}`), matcher{find: findLlama3(letter|mark, 1)}, true, ""},
 	{"o200k", o200k(`\p{N}{1,3}`, reContractFold+`?`), matcher{find: findO200K(3, true)}, true, ""},
 	{"Tekken", o200k(`\p{N}`, ""), matcher{find: findO200K(1, false)}, true, ""},
-	{"DeepSeek-V3", "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|" +
-		`[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|` + reLinesEnd, matcher{find: findDeepSeek3}, false, ""},
+	{"DeepSeek-V3", reDeepSeek3, matcher{find: findDeepSeek3}, false, ""},
 	{"numbers", `\p{N}`, matcher{find: findNumber(1)}, false, ""},
 	{"numbers", `\p{N}{1,3}`, matcher{find: findNumber(3)}, false, ""},
 	{"numbers", `\p{N}+`, matcher{find: findNumber(maxPiece)}, false, ""},

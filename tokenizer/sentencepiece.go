@@ -126,7 +126,7 @@ func (m *sentencePieceModel) check() (unk int32, err error) {
 			err = fmt.Errorf("found type %d, expected 1 to 6", p.kind)
 		case math.IsNaN(float64(p.score)) || math.IsInf(float64(p.score), 0):
 			err = fmt.Errorf("found score %v, expected a finite one", p.score)
-		case twice:
+		case twice && p.kind != pieceUnused:
 			err = fmt.Errorf("found %s, which is piece %d", clip(p.text), first)
 		case p.kind == pieceUnknown && unk >= 0:
 			err = fmt.Errorf("found a second unknown piece, %s", clip(p.text))
@@ -140,7 +140,9 @@ func (m *sentencePieceModel) check() (unk int32, err error) {
 		if err != nil {
 			return unk, fmt.Errorf("piece %d: %w", id, err)
 		}
-		seen[p.text] = id
+		if !twice {
+			seen[p.text] = id
+		}
 	}
 	if unk < 0 {
 		return unk, fmt.Errorf("found %d pieces, expected one of them to be unknown", len(m.pieces))
@@ -163,13 +165,19 @@ func (m *sentencePieceModel) tokenizer(opts SentencePieceOptions) (*Tokenizer, e
 	t := newTokenizer()
 	t.tokens = make([]token, len(m.pieces))
 	t.vocab = make(map[string]int32, len(m.pieces))
+	ofBytes := make(map[string]int32)
 	for id, p := range m.pieces {
 		t.tokens[id] = token{content: p.text, exists: true}
-		t.vocab[p.text] = int32(id)
+		if _, ok := t.vocab[p.text]; !ok {
+			t.vocab[p.text] = int32(id)
+		}
+		if p.kind == pieceByte {
+			ofBytes[p.text] = int32(id)
+		}
 	}
 	var fallback *byteTokens
 	if m.fallback {
-		fallback = newByteTokens(t.vocab)
+		fallback = newByteTokens(ofBytes)
 		if b := slices.Index(fallback[:], -1); b >= 0 {
 			return nil, fmt.Errorf("found no byte piece for %#02x, expected one for each byte", b)
 		}

@@ -69,6 +69,10 @@ func (x *sentencePieceNorm) normalize(n *normScratch, at int) {
 	if x.prefix {
 		x.write(n, ' ', at)
 	}
+	if x.table == nil && x.whole == nil && !x.trim {
+		x.spaces(n, at)
+		return
+	}
 	space := x.trim // whether what was written ends in a space that is not to be repeated
 	for at < len(n.src) {
 		size, text := x.next(n.src[at:])
@@ -85,6 +89,23 @@ func (x *sentencePieceNorm) normalize(n *normScratch, at int) {
 	for x.trim && bytes.HasSuffix(n.out, []byte(x.mark)) {
 		n.out = n.out[:len(n.out)-len(x.mark)]
 		n.outAl = cut(n.outAl, 0, len(n.out))
+	}
+}
+
+// spaces writes src[at:], where nothing is replaced but spaces.
+func (x *sentencePieceNorm) spaces(n *normScratch, at int) {
+	for at < len(n.src) {
+		if n.src[at] == ' ' {
+			x.write(n, ' ', at)
+			at++
+			continue
+		}
+		end := len(n.src)
+		if i := bytes.IndexByte(n.src[at:], ' '); i >= 0 {
+			end = at + i
+		}
+		n.keep(at, end)
+		at = end
 	}
 }
 

@@ -1,0 +1,179 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// A component is a part of a tokenizer.json.
+type component map[string]any
+
+// splitBy cuts before and after the matches of a regular expression.
+func splitBy(re string) component {
+	return component{"type": "Split", "pattern": component{"Regex": re}, "behavior": "Isolated", "invert": false}
+}
+
+// toBytes makes symbols of bytes, after a split as GPT-2 does or none.
+func toBytes(split bool) component {
+	return component{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": split}
+}
+
+// A ggufPre is what a name of a pre-tokenizer stands for.
+type ggufPre struct {
+	stages       []component // before the bytes become symbols
+	nfc          bool
+	ignoreMerges bool
+	bos          bool // texts begin with the beginning of text unless the file says otherwise
+}
+
+// ggufPreOf returns what a name stands for, and whether it is known.
+func ggufPreOf(name string) (p ggufPre, ok bool) {
+	numbers := splitBy(`\p{N}+`)
+	threeDigits := splitBy(`[0-9][0-9][0-9]`)
+	gpt2 := splitBy(reContract + `| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|` + reEnd)
+	switch name {
+	case "", "default":
+		p.stages = []component{splitBy(`[\p{P}\$\+<=>\^~\|]+`), gpt2, numbers, threeDigits}
+	case "gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "exaone4", "modern-bert":
+		p.stages = []component{gpt2}
+	case "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "lfm2":
+		p = ggufPre{stages: []component{splitBy(llama3(`\p{L}`, `\p{N}{1,3}`, `\p{L}\p{N}`))}, ignoreMerges: true, bos: true}
+	case "dbrx", "smaug-bpe", "glm4", "chatglm-bpe":
+		p.stages = []component{splitBy(llama3(`\p{L}`, `\p{N}{1,3}`, `\p{L}\p{N}`))}
+	case "qwen2":
+		p = ggufPre{stages: []component{splitBy(llama3(`\p{L}`, `\p{N}`, `\p{L}\p{N}`))}, nfc: true}
+	case "deepseek-r1-qwen", "stablelm2", "hunyuan", "megrez", "solar-open", "grok-2":
+		p.stages = []component{splitBy(llama3(`\p{L}`, `\p{N}`, `\p{L}\p{N}`))}
+	case "qwen35":
+		p = ggufPre{stages: []component{splitBy(llama3(`[\p{L}\p{M}]`, `\p{N}`, `\p{L}\p{M}\p{N}`))}, nfc: true}
+	case "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b":
+		p.stages = []component{splitBy(`\p{N}`), gpt2}
+	case "falcon":
+		p.stages = []component{{"type": "Punctuation", "behavior": "Contiguous"}, toBytes(true), numbers, threeDigits}
+	case "deepseek-v3", "hunyuan-dense":
+		p.stages = []component{splitBy(`\p{N}{1,3}`), splitBy(`[一-龥぀-ゟ゠-ヿ]+`), splitBy(reDeepSeek3)}
+	case "gpt-4o", "llama4", "minimax-m2":
+		p.stages = []component{splitBy(o200k(`\p{N}{1,3}`, reContractFold+`?`))}
+	case "tekken":
+		p = ggufPre{stages: []component{splitBy(o200k(`\p{N}`, ""))}, ignoreMerges: true, bos: true}
+	default:
+		return p, false
+	}
+	return p, true
+}
+
+// parseBPE builds the tokenizer of the model gpt2.
+func (v *GGUFVocab) parseBPE() (*Tokenizer, error) {
+	pre, ok := ggufPreOf(v.Pre)
+	if !ok {
+		return nil, fmt.Errorf("pre: found %s, which is not supported", clip(v.Pre))
+	}
+	merges := make([][2]string, len(v.Merges))
+	for i, s := range v.Merges {
+		// A token may begin with a space.
+		n := strings.Index(s[min(1, len(s)):], " ") + 1
+		if n == 0 {
+			return nil, fmt.Errorf("merges: found %s at %d, expected two tokens with a space between them", clip(s), i)
+		}
+		merges[i] = [2]string{s[:n], s[n+1:]}
+	}
+	stages := pre.stages
+	if v.Pre != "falcon" { // whose stages make symbols in their midst
+		stages = append(stages, toBytes(false))
+	}
+	file := component{
+		"model":         component{"type": "BPE", "vocab": v.vocab(), "merges": merges, "ignore_merges": pre.ignoreMerges},
+		"pre_tokenizer": component{"type": "Sequence", "pretokenizers": stages},
+		"decoder":       toBytes(true),
+	}
+	if pre.nfc || v.NFC {
+		file["normalizer"] = component{"type": "NFC"}
+	}
+	t, err := v.build(file)
+	if err == nil {
+		v.setEnds(t, pre.bos, false)
+	}
+	return t, err
+}
+
+// parseBert builds the tokenizer of the model bert, whose file has a mark before words in place of
+// "##" before what continues them.
+func (v *GGUFVocab) parseBert() (*Tokenizer, error) {
+	w := *v
+	w.Tokens = make([]string, len(v.Tokens))
+	for id, s := range v.Tokens {
+		word, ok := strings.CutPrefix(s, wordMark)
+		switch {
+		case v.kind(id) == pieceControl || v.kind(id) == pieceUnknown:
+			word = s
+		case !ok:
+			word = "##" + s
+		}
+		w.Tokens[id] = word
+	}
+	unk := "[UNK]"
+	if v.Unknown != nil {
+		unk = w.Tokens[*v.Unknown]
+	}
+	t, err := w.build(component{
+		"model":         component{"type": "WordPiece", "vocab": w.vocab(), "unk_token": unk, "continuing_subword_prefix": "##", "max_input_chars_per_word": 100},
+		"normalizer":    component{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": nil, "lowercase": true},
+		"pre_tokenizer": component{"type": "BertPreTokenizer"},
+		"decoder":       component{"type": "WordPiece", "prefix": "##", "cleanup": true},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if w.EOS = v.Separator; w.BOS == nil {
+		if id, ok := t.ID("[CLS]"); ok {
+			cls := int64(id)
+			w.BOS = &cls
+		}
+	}
+	w.setEnds(t, true, true)
+	return t, nil
+}
+
+// vocab returns the ids of the tokens. Of the same token twice the first counts.
+func (v *GGUFVocab) vocab() map[string]int {
+	ids := make(map[string]int, len(v.Tokens))
+	for id, s := range v.Tokens {
+		if _, ok := ids[s]; s != "" && !ok {
+			ids[s] = id
+		}
+	}
+	return ids
+}
+
+// build builds the tokenizer of a tokenizer.json, with the added tokens.
+func (v *GGUFVocab) build(file component) (*Tokenizer, error) {
+	data, err := json.Marshal(file)
+	if err != nil {
+		return nil, err
+	}
+	t, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	ids, added := v.vocab(), v.added()
+	list := added[:0]
+	for _, tok := range added {
+		if ids[tok.Content] == int(tok.ID) {
+			list = append(list, tok)
+		}
+	}
+	if err := t.addTokens(list); err != nil {
+		return nil, err
+	}
+	for id, s := range v.Tokens { // the same token again decodes as the first
+		if id >= len(t.tokens) {
+			t.tokens = append(t.tokens, token{})
+		}
+		if !t.tokens[id].exists && s != "" {
+			t.tokens[id] = t.tokens[ids[s]]
+		}
+	}
+	t.spell()
+	return t, nil
+}
