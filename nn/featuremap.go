@@ -134,3 +134,17 @@ func (f *FeatureMap) row(dst, x, scratch []float32) {
 		}
 	}
 }
+
+// Features returns φ of every head of x [T, H·k], in a matrix of the workspace.
+func (f *FeatureMap) Features(x tensor.Mat, k int, ws *tensor.Workspace) tensor.Mat {
+	heads, n := x.Cols/k, f.width(k)
+	y := ws.Mat(x.Rows, heads*n)
+	u, one, scratch := f.project(x, k, ws), ws.Floats(x.Rows*n), ws.Floats(f.scratch(k))
+	for h := range heads {
+		f.apply(one, headOf(u, h, f.inner(k)), scratch)
+		for i := range x.Rows {
+			copy(headOf(y, h, n).Row(i), one[i*n:(i+1)*n])
+		}
+	}
+	return y
+}
