@@ -4,13 +4,14 @@ import "strings"
 
 // attr is x.name: an attribute or method, or else an item.
 func (m *machine) attr(v value, name string) value {
-	if got, ok := m.ownAttr(v, name); ok {
-		return got
-	}
-	if d, ok := v.(*dict); ok {
+	d, isDict := v.(*dict)
+	if isDict && (strings.HasPrefix(name, "_") || dictMethods[name] == nil) {
 		if got, ok := d.attr(name); ok {
 			return got
 		}
+	}
+	if got, ok := m.ownAttr(v, name); ok {
+		return got
 	}
 	return &undefined{"'" + typeName(v) + " object' has no attribute '" + name + "'", Undefined}
 }
@@ -171,17 +172,16 @@ func (m *machine) slice(v value, bounds [3]value) value {
 	if s, ok := v.(*str); ok && step == 1 {
 		return s.slice(from, max(from, to))
 	}
+	if s, ok := v.(*span); ok {
+		return newSpan(s.first+int64(from)*s.step, s.first+int64(to)*s.step, s.step*int64(step))
+	}
 	var picked []value
 	if s, ok := v.(*str); ok {
 		items = m.chars(s)
 	}
 	for i := from; step > 0 && i < to || step < 0 && i > to; i += step {
 		m.grow(16)
-		if s, ok := v.(*span); ok {
-			picked = append(picked, s.first+int64(i)*s.step)
-		} else {
-			picked = append(picked, items[i])
-		}
+		picked = append(picked, items[i])
 	}
 	switch v := v.(type) {
 	case *str:

@@ -181,9 +181,6 @@ func optionalInt(v value, def int) int {
 
 // index returns an integer argument, within what an index may be.
 func index(v value) int {
-	if u, ok := v.(*undefined); ok {
-		u.use()
-	}
 	i, ok := asBig(v)
 	if !ok {
 		fail(Runtime, "'%s' object cannot be interpreted as an integer", typeName(v))
@@ -202,9 +199,6 @@ func index(v value) int {
 func textArg(v value) *str {
 	s, ok := v.(*str)
 	if !ok {
-		if u, ok := v.(*undefined); ok {
-			u.use()
-		}
 		fail(Runtime, "expected a string, found '%s'", typeName(v))
 	}
 	return s

@@ -45,19 +45,49 @@ func (m *machine) parts(s *str, full func(s string) string) *str {
 func upperText(s string) string { return cases.Upper(language.Und).String(s) }
 
 func lowerText(s string) string {
-	return cases.Lower(language.Und, cases.HandleFinalSigma(true)).String(s)
+	var b strings.Builder
+	for i, r := range s {
+		b.WriteString(lowerRune(s, i, r))
+	}
+	return b.String()
+}
+
+// lowerRune is the character r at s[i] in lower case.
+func lowerRune(s string, i int, r rune) string {
+	switch {
+	case r == 'İ':
+		return "i\u0307"
+	case r == 'Σ' && endsWord(s[:i], s[i+len("Σ"):]):
+		return "ς"
+	}
+	return string(unicode.ToLower(r))
+}
+
+// endsWord reports whether a letter is the last of its word: the next character with a case before
+// it is one, and there is none after it, characters that do not count left out.
+// Source: Unicode 16, section 3.13, Final_Sigma.
+func endsWord(before, after string) bool {
+	before = strings.TrimRightFunc(before, ignorable)
+	after = strings.TrimLeftFunc(after, ignorable)
+	last, _ := utf8.DecodeLastRuneInString(before)
+	next, _ := utf8.DecodeRuneInString(after)
+	return cased(last) && !cased(next)
+}
+
+func ignorable(r rune) bool {
+	return unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Lm, unicode.Sk) || strings.ContainsRune("'.:·‘’․", r)
 }
 
 // titleRune is a character at the beginning of a word.
 func titleRune(r rune) string {
-	if r < utf8.RuneSelf {
-		return string(unicode.ToUpper(r))
+	if t := unicode.ToTitle(r); t != r || r < utf8.RuneSelf {
+		return string(t)
 	}
-	if s := upperText(string(r)); utf8.RuneCountInString(s) > 1 {
-		first, size := utf8.DecodeRuneInString(s)
+	s := upperText(string(r))
+	if first, size := utf8.DecodeRuneInString(s); unicode.IsLetter(first) && r != 'ŉ' {
 		return string(first) + lowerText(s[size:])
 	}
-	return string(unicode.ToTitle(r))
+	return s
 }
 
 func (m *machine) upper(s *str) *str { return m.recased(s, strings.ToUpper, upperText) }
@@ -90,10 +120,8 @@ func (m *machine) titled(s *str) *str {
 				b.WriteRune(r)
 			case !inside:
 				b.WriteString(titleRune(r))
-			case r == 'Σ':
-				b.WriteString(finalSigma(s, i))
 			default:
-				b.WriteString(lowerText(string(r)))
+				b.WriteString(lowerRune(s, i, r))
 			}
 			inside = cased(r)
 		}
@@ -102,22 +130,12 @@ func (m *machine) titled(s *str) *str {
 	return m.recased(s, title, title)
 }
 
-// finalSigma is the capital sigma at s[i] in lower case, which at the end of a word is another.
-func finalSigma(s string, i int) string {
-	l := lowerText(s)
-	low, _ := utf8.DecodeLastRuneInString(l[:len(lowerText(s[:i]+"Σ"))])
-	if strings.HasPrefix(l[len(lowerText(s[:i])):], "σ") {
-		low = 'σ'
-	}
-	return string(low)
-}
-
 func (m *machine) swapped(s *str) *str {
 	swap := func(s string) string {
 		var b strings.Builder
-		for _, r := range s {
-			if unicode.IsUpper(r) {
-				b.WriteString(lowerText(string(r)))
+		for i, r := range s {
+			if isUpper(r) {
+				b.WriteString(lowerRune(s, i, r))
 			} else {
 				b.WriteString(upperText(string(r)))
 			}
@@ -127,14 +145,18 @@ func (m *machine) swapped(s *str) *str {
 	return m.recased(s, swap, swap)
 }
 
-func cased(r rune) bool { return unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) }
+func isUpper(r rune) bool { return unicode.IsUpper(r) || unicode.Is(unicode.Other_Uppercase, r) }
+
+func isLower(r rune) bool { return unicode.IsLower(r) || unicode.Is(unicode.Other_Lowercase, r) }
+
+func cased(r rune) bool { return isUpper(r) || isLower(r) || unicode.IsTitle(r) }
 
 // isCased reports whether there is a cased character and all of them are of one case.
 func isCased(s string, upper bool) bool {
 	found := false
 	for _, r := range s {
 		switch {
-		case unicode.IsTitle(r), unicode.IsUpper(r) && !upper, unicode.IsLower(r) && upper:
+		case unicode.IsTitle(r), isUpper(r) && !upper, isLower(r) && upper:
 			return false
 		case cased(r):
 			found = true
@@ -147,13 +169,23 @@ func isCased(s string, upper bool) bool {
 func isTitled(s string) bool {
 	inside, found := false, false
 	for _, r := range s {
-		if upper := unicode.IsUpper(r) || unicode.IsTitle(r); cased(r) && upper == inside {
+		if upper := isUpper(r) || unicode.IsTitle(r); cased(r) && upper == inside {
 			return false
 		}
 		inside = cased(r)
 		found = found || inside
 	}
 	return found
+}
+
+// otherDigits are digits that are no decimal ones, such as superscripts.
+var otherDigits = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0xb2, 0xb3, 1}, {0xb9, 0xb9, 1}, {0x1369, 0x1371, 1}, {0x19da, 0x19da, 1}, {0x2070, 0x2070, 1}, {0x2074, 0x2079, 1},
+		{0x2080, 0x2089, 1}, {0x2460, 0x2468, 1}, {0x2474, 0x247c, 1}, {0x2488, 0x2490, 1}, {0x24ea, 0x24ea, 1},
+		{0x24f5, 0x24fd, 1}, {0x24ff, 0x24ff, 1}, {0x2776, 0x277e, 1}, {0x2780, 0x2788, 1}, {0x278a, 0x2792, 1},
+	},
+	R32: []unicode.Range32{{0x10a40, 0x10a43, 1}, {0x10e60, 0x10e68, 1}, {0x11052, 0x1105a, 1}, {0x1f100, 0x1f10a, 1}},
 }
 
 // every reports whether s has characters and f holds for all.

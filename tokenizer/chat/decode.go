@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"strconv"
 	"strings"
-
-	"github.com/mminfer/mminfer/tokenizer"
+	"unicode/utf8"
 )
 
 // decodeVariables reads a JSON object; no data are an empty one. Its strings are untrusted, except
@@ -18,20 +16,18 @@ import (
 func decodeVariables(data []byte) (*dict, error) {
 	vars := new(dict)
 	if len(data) > 0 {
-		d := decoder{json.NewDecoder(bytes.NewReader(data))}
-		d.UseNumber()
+		if !json.Valid(data) {
+			var v any
+			return nil, fmt.Errorf("chat: variables: %w", json.Unmarshal(data, &v))
+		}
+		d := decoder{data: data}
 		v, err := d.value(0)
-		if err == nil {
-			if _, end := d.Token(); end != io.EOF {
-				err = errors.New("there is something after the object")
-			}
-		}
-		var ok bool
-		if vars, ok = v.(*dict); err == nil && !ok {
-			err = errors.New("it is not an object")
-		}
 		if err != nil {
 			return nil, fmt.Errorf("chat: variables: %w", err)
+		}
+		var ok bool
+		if vars, ok = v.(*dict); !ok {
+			return nil, errors.New("chat: variables: expected a JSON object")
 		}
 	}
 	for _, name := range []string{"tools", "documents"} {
@@ -68,31 +64,81 @@ func trustRoles(messages value) {
 	}
 }
 
-// decoder reads JSON into values.
-type decoder struct{ *json.Decoder }
+// decoder reads valid JSON into values.
+type decoder struct {
+	data []byte
+	at   int
+}
 
-func (d decoder) value(depth int) (value, error) {
+// peek moves over white space and returns the byte after it.
+func (d *decoder) peek() byte {
+	for {
+		switch c := d.data[d.at]; c {
+		case ' ', '\t', '\n', '\r':
+			d.at++
+		default:
+			return c
+		}
+	}
+}
+
+// skip moves over a byte that follows, after white space, if it is c.
+func (d *decoder) skip(c byte) bool {
+	if d.peek() != c {
+		return false
+	}
+	d.at++
+	return true
+}
+
+func (d *decoder) value(depth int) (value, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
 	}
-	t, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch t := t.(type) {
-	case string:
-		return outside(t), nil
-	case json.Number:
-		return decodeNumber(string(t))
-	case bool:
-		return t, nil
-	case json.Delim:
-		if t == '[' {
-			return d.array(depth)
-		}
+	switch c := d.peek(); c {
+	case '"':
+		return d.text(), nil
+	case '[':
+		return d.array(depth)
+	case '{':
 		return d.object(depth)
+	case 't':
+		d.at += len("true")
+		return true, nil
+	case 'f':
+		d.at += len("false")
+		return false, nil
+	case 'n':
+		d.at += len("null")
+		return none{}, nil
 	}
-	return none{}, nil
+	n := bytes.IndexFunc(d.data[d.at:], func(r rune) bool { return !strings.ContainsRune("+-.eE0123456789", r) })
+	if n < 0 {
+		n = len(d.data) - d.at
+	}
+	d.at += n
+	return decodeNumber(string(d.data[d.at-n : d.at]))
+}
+
+// text reads a string.
+func (d *decoder) text() *str {
+	from := d.at
+	plain := true
+	for d.at++; d.data[d.at] != '"'; d.at++ {
+		if c := d.data[d.at]; c == '\\' {
+			d.at++
+			plain = false
+		} else if c >= utf8.RuneSelf {
+			plain = false
+		}
+	}
+	d.at++
+	if plain {
+		return outside(string(d.data[from+1 : d.at-1]))
+	}
+	var s string
+	_ = json.Unmarshal(d.data[from:d.at], &s) // it is valid
+	return outside(s)
 }
 
 // outside returns an untrusted string.
@@ -100,7 +146,7 @@ func outside(s string) *str {
 	if s == "" {
 		return text("")
 	}
-	return &str{s: s, untrusted: []tokenizer.ByteSpan{{Start: 0, End: len(s)}}}
+	return &str{s: s, untrusted: []Span{{Start: 0, End: len(s)}}}
 }
 
 func decodeNumber(s string) (value, error) {
@@ -122,32 +168,37 @@ func decodeNumber(s string) (value, error) {
 	return f, err
 }
 
-func (d decoder) array(depth int) (value, error) {
+func (d *decoder) array(depth int) (value, error) {
 	l := new(list)
-	for d.More() {
+	d.at++
+	for first := true; !d.skip(']'); first = false {
+		if !first {
+			d.skip(',')
+		}
 		v, err := d.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
 		l.items = append(l.items, v)
 	}
-	_, err := d.Token()
-	return l, err
+	return l, nil
 }
 
-func (d decoder) object(depth int) (value, error) {
+func (d *decoder) object(depth int) (value, error) {
 	o := new(dict)
-	for d.More() {
-		k, err := d.Token()
-		if err != nil {
-			return nil, err
+	d.at++
+	for first := true; !d.skip('}'); first = false {
+		if !first {
+			d.skip(',')
 		}
+		d.peek()
+		k := d.text()
+		d.skip(':')
 		v, err := d.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		o.set(outside(k.(string)), v)
+		o.set(k, v)
 	}
-	_, err := d.Token()
-	return o, err
+	return o, nil
 }

@@ -51,13 +51,17 @@ func hash(key value) any {
 func hashTuple(t *tuple) any {
 	var b strings.Builder
 	for _, item := range t.items {
+		if _, nested := item.(*tuple); nested {
+			fail(Runtime, "a tuple of tuples as a key is not supported")
+		}
 		switch h := hash(item).(type) {
 		case string:
-			b.WriteString(quote(h))
+			b.WriteString(formatInt(int64(len(h))) + h)
 		case int64:
-			b.WriteString(formatInt(h))
+			b.WriteString("i" + formatInt(h))
 		case float64:
-			b.WriteString(formatFloat(h))
+			b.WriteString("f" + formatFloat(h))
+		case none:
 		default:
 			fail(Runtime, "a tuple with a %s as a key is not supported", typeName(item))
 		}

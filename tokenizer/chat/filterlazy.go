@@ -125,7 +125,7 @@ func filterBatch(m *machine, a []value) value {
 			row.items, ahead = append(row.items, ahead), nil
 		}
 		for v, ok := next(); ok; v, ok = next() {
-			if len(row.items) == size && len(row.items) > 0 {
+			if len(row.items) == size {
 				ahead = v
 				return row, true
 			}
@@ -136,8 +136,8 @@ func filterBatch(m *machine, a []value) value {
 			return nil, false
 		}
 		if fill := optional(a[2], none{}); fill != (none{}) {
+			m.grow(16 * max(size-len(row.items), 0))
 			for len(row.items) < size {
-				m.grow(16)
 				row.items = append(row.items, fill)
 			}
 		}

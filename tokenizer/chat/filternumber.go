@@ -117,9 +117,6 @@ func filterRound(m *machine, a []value) value {
 	if a[2] != nil {
 		method = textArg(a[2]).s
 	}
-	if u, ok := a[0].(*undefined); ok {
-		u.use()
-	}
 	if !isNumber(a[0]) {
 		fail(Runtime, "'%s' cannot be rounded", typeName(a[0]))
 	}

@@ -84,6 +84,9 @@ func (m *machine) lines(s *str, keep bool) (lines []*str) {
 }
 
 func filterIndent(m *machine, a []value) value {
+	if u, ok := a[0].(*undefined); ok {
+		u.use()
+	}
 	s := textArg(a[0])
 	in, ok := a[1].(*str)
 	if !ok {
@@ -110,6 +113,9 @@ func filterIndent(m *machine, a []value) value {
 }
 
 func filterTruncate(m *machine, a []value) value {
+	if _, ok := a[0].(*undefined); ok {
+		return a[0]
+	}
 	s := textArg(a[0])
 	length, leeway := optionalInt(a[1], 255), 5
 	if _, ok := optional(a[4], none{}).(none); !ok {

@@ -80,17 +80,24 @@ func makeRange(_ *machine, a args) value {
 	if len(a.pos) == 1 {
 		bounds[0], bounds[1] = 0, bounds[0]
 	}
-	s := &span{first: bounds[0], stop: bounds[1], step: bounds[2]}
-	switch {
-	case s.step == 0:
+	if bounds[2] == 0 {
 		fail(Runtime, "range() arg 3 must not be zero")
+	}
+	s := newSpan(bounds[0], bounds[1], bounds[2])
+	if s.n > maxRange {
+		fail(Runtime, "the range is too big: more than %d numbers", maxRange)
+	}
+	return s
+}
+
+// newSpan returns the range of the numbers from first in steps, as long as they are before stop.
+func newSpan(first, stop, step int64) *span {
+	s := &span{first: first, stop: stop, step: step}
+	switch {
 	case s.step > 0 && s.first < s.stop:
 		s.n = int64((uint64(s.stop-s.first) + uint64(s.step) - 1) / uint64(s.step))
 	case s.step < 0 && s.first > s.stop:
 		s.n = int64((uint64(s.first-s.stop) + uint64(-s.step) - 1) / uint64(-s.step))
-	}
-	if s.n > maxRange {
-		fail(Runtime, "the range is too big: more than %d numbers", maxRange)
 	}
 	return s
 }

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/mminfer/mminfer/tokenizer"
 )
 
 const goldens = "testdata/golden"
@@ -95,16 +93,16 @@ func (g *golden) check(t *testing.T, source string, in Input) {
 		t.Errorf("%s %s %q:\nfound    %q\nexpected %s %s", g.Conversation, g.Group, g.Template, out.Text, show(g.Want), g.Error)
 		return
 	}
-	var spans []tokenizer.Span
+	var spans []Span
 	for _, s := range g.GenerationSpans {
-		spans = append(spans, tokenizer.Span{Start: s[0], End: s[1]})
+		spans = append(spans, Span{Start: s[0], End: s[1]})
 	}
 	if g.GenerationSpans != nil && !equalSpans(spans, out.Generation) {
 		t.Errorf("%s %q: generation %v, expected %v", g.Conversation, g.Template, out.Generation, spans)
 	}
 }
 
-func equalSpans(a, b []tokenizer.Span) bool {
+func equalSpans(a, b []Span) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -122,6 +120,19 @@ func show(s *string) string {
 	}
 	b, _ := json.Marshal(*s)
 	return string(bytes.TrimSpace(b))
+}
+
+// Operators, filters, tests, methods and errors one by one, as jinja2 does them.
+func TestSnippets(t *testing.T) {
+	vars := readGolden(t, "features_vars.json")
+	now := readConversations(t)["one_user"].Now
+	snippets := readLines(t, "../snippets.jsonl")
+	for _, g := range snippets {
+		g.check(t, g.Template, Input{Variables: vars, Now: now})
+	}
+	if len(snippets) < 500 {
+		t.Errorf("%d snippets, expected 500 and more", len(snippets))
+	}
 }
 
 // Every template over every conversation gives jinja2's text, or its kind of error.
@@ -145,5 +156,35 @@ func TestGoldenFeatures(t *testing.T) {
 	}
 	if len(features) != 199 {
 		t.Errorf("%d features, expected 199", len(features))
+	}
+}
+
+// Typical templates take well under 200 microseconds.
+func BenchmarkRender(b *testing.B) {
+	in := readConversations(b)
+	for _, c := range []struct{ template, conversation string }{
+		{"chatml_plain", "three_turns"}, {"llama3_tools", "tool_loop"}, {"qwen3_thinking", "three_turns"}, {"qwen3_thinking", "tool_loop"},
+		{"mistral_v3_tools", "two_calls"}, {"harmony", "tools_system"},
+	} {
+		tmpl, err := Parse(c.template, string(readGolden(b, "templates/"+c.template+".jinja")))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run("template="+c.template+"/conversation="+c.conversation, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := tmpl.Render(in[c.conversation]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	source := string(readGolden(b, "templates/qwen3_thinking.jinja"))
+	for b.Loop() {
+		if _, err := Parse("qwen3", source); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

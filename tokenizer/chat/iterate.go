@@ -60,7 +60,7 @@ func (m *machine) tryIterate(v value) (it iterator, ok bool) {
 			_, size := utf8.DecodeRuneInString(v.s[at:])
 			at += size
 			m.grow(64)
-			return v.bytes(at-size, at), true
+			return v.bytes(at-size, at).plain(), true
 		}, true
 	case *dict:
 		return ofItems(v.keys), true

@@ -160,7 +160,11 @@ func (w *jsonWriter) quote(s string) string {
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
-			b = appendJSONByte(b, c)
+			if w.ascii && c == 0x7f {
+				b = appendJSONEscape(b, rune(c))
+			} else {
+				b = appendJSONByte(b, c)
+			}
 			i++
 			continue
 		}

@@ -30,24 +30,34 @@ type token struct {
 	line  int
 }
 
-// A lexer cuts a template into tokens.
+// A lexer cuts a template into tokens as they are asked for.
 type lexer struct {
 	src       string
 	pos, line int
-	lineStart bool // a line begins at pos, where text goes on after a tag
-	open      []byte
+	lineStart bool   // a line begins at pos, where text goes on after a tag
+	inTag     byte   // the first byte of what ends the tag that pos is in, 0 outside of tags
+	open      []byte // the brackets to come that close those open at pos
 	tokens    []token
 }
 
-// lex returns the tokens of a template, the last of kind tokEOF.
-func lex(source string) []token {
+func newLexer(source string) *lexer {
 	source = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(source, "\uFFFD"))
-	l := &lexer{src: strings.TrimSuffix(source, "\n"), line: 1, lineStart: true}
-	for l.pos < len(l.src) {
-		l.root()
+	return &lexer{src: strings.TrimSuffix(source, "\n"), line: 1, lineStart: true}
+}
+
+// token returns token number i; after the last one come those of kind tokEOF.
+func (l *lexer) token(i int) token {
+	for i >= len(l.tokens) {
+		switch {
+		case l.pos == len(l.src):
+			l.emit(token{kind: tokEOF})
+		case l.inTag != 0:
+			l.tag(l.inTag)
+		default:
+			l.root()
+		}
 	}
-	l.emit(token{kind: tokEOF})
-	return l.tokens
+	return l.tokens[i]
 }
 
 func (l *lexer) emit(t token) {
@@ -91,11 +101,11 @@ func (l *lexer) root() {
 	case '%':
 		l.emit(token{kind: tokBlockBegin, text: "{%"})
 		l.advance(after)
-		l.tag('%', tokBlockEnd)
+		l.inTag = '%'
 	default:
 		l.emit(token{kind: tokVariableBegin, text: "{{"})
 		l.advance(after)
-		l.tag('}', tokVariableEnd)
+		l.inTag = '}'
 	}
 }
 
@@ -213,26 +223,25 @@ func (l *lexer) raw(from int) {
 	}
 }
 
-// tag reads the tokens inside a tag up to its end, which is c and a brace.
-func (l *lexer) tag(c byte, endKind tokenKind) {
-	for {
-		if len(l.open) == 0 {
-			if end, ok := l.tagEnd(l.pos, c, c == '%', c == '%'); ok {
-				l.emit(token{kind: endKind, text: string(c) + "}"})
-				l.leave(end)
-				return
+// tag reads a token inside a tag that ends with c and a brace, or white space.
+func (l *lexer) tag(c byte) {
+	if len(l.open) == 0 {
+		if end, ok := l.tagEnd(l.pos, c, c == '%', c == '%'); ok {
+			kind := tokVariableEnd
+			if c == '%' {
+				kind = tokBlockEnd
 			}
-		}
-		if l.pos == len(l.src) {
-			l.emit(token{kind: tokEOF}) // the parser says what is missing
+			l.emit(token{kind: kind, text: string(c) + "}"})
+			l.leave(end)
+			l.inTag = 0
 			return
 		}
-		if end := l.skipSpace(l.pos); end > l.pos {
-			l.advance(end)
-			continue
-		}
-		l.expressionToken()
 	}
+	if end := l.skipSpace(l.pos); end > l.pos {
+		l.advance(end)
+		return
+	}
+	l.expressionToken()
 }
 
 func (l *lexer) expressionToken() {

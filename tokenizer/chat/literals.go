@@ -19,6 +19,11 @@ func (l *lexer) number() {
 		}
 	}
 	n := integerLength(rest)
+	if i, err := strconv.ParseInt(rest[:n], 10, 64); err == nil && rest[0] != '0' {
+		l.emit(token{kind: tokNumber, text: rest[:n], value: i})
+		l.pos += n
+		return
+	}
 	i, ok := new(big.Int).SetString(rest[:n], 0)
 	if !ok || n > maxIntDigits {
 		l.fail(rest[:min(n, 20)], "a number too long")
@@ -72,15 +77,17 @@ func floatLength(s string) int {
 
 // integerLength returns the length of the integer that s begins with.
 func integerLength(s string) int {
-	for prefix, base := range map[string]string{"0b": "01", "0o": "01234567", "0x": "0123456789abcdef"} {
-		if len(s) > 2 && strings.ToLower(s[:2]) == prefix {
+	if s[0] == '0' {
+		base := ""
+		if len(s) > 2 {
+			base = map[byte]string{'b': "01", 'o': "01234567", 'x': "0123456789abcdef"}[s[1]|0x20]
+		}
+		if base != "" {
 			body := strings.TrimPrefix(s[2:], "_")
 			if n := digits(body, base); n > 0 {
 				return len(s) - len(body) + n
 			}
 		}
-	}
-	if s[0] == '0' {
 		return digits(s, "0")
 	}
 	return digits(s, decimal)

@@ -42,7 +42,7 @@ func (s *forStmt) over(m *machine, seq value, outer *scope, depth int64) flow {
 		l.pulled = nil
 		l.index++
 		l.before, l.current = l.current, item
-		m.scope = &scope{parent: outer, names: make([]string, 0, 4), vals: make([]value, 0, 4)}
+		m.scope = &scope{parent: outer}
 		m.assign(&s.target, item)
 		m.scope.set("loop", l)
 		f := m.run(s.body)

@@ -28,7 +28,7 @@ type generated struct{ at, points int }
 func newMachine(t *Template, in Input) *machine {
 	limits := in.Limits
 	if limits.Steps == 0 {
-		limits.Steps = 4_000_000
+		limits.Steps = 1_000_000 + 16*len(in.Variables)
 	}
 	if limits.Bytes == 0 {
 		limits.Bytes = 64<<20 + 64*len(in.Variables)
@@ -40,7 +40,7 @@ func newMachine(t *Template, in Input) *machine {
 	if m.now == nil {
 		m.now = time.Now
 	}
-	m.root = &scope{vars: maps.Clone(globals)}
+	m.root = &scope{all: maps.Clone(globals)}
 	m.root.set("self", &self{m})
 	return m
 }
@@ -72,35 +72,43 @@ func (m *machine) leave() { m.depth-- }
 
 // scope is the names of one block, within those of another.
 type scope struct {
-	vars   map[string]value // of the root; nil elsewhere
-	names  []string
-	vals   []value
+	all    map[string]value // of the root; nil elsewhere
+	few    []variable
+	room   [3]variable // the first ones of few
 	parent *scope
 }
 
+type variable struct {
+	name string
+	v    value
+}
+
 func (s *scope) set(name string, v value) {
-	if s.vars != nil {
-		s.vars[name] = v
+	if s.all != nil {
+		s.all[name] = v
 		return
 	}
-	for i, n := range s.names {
-		if n == name {
-			s.vals[i] = v
+	for i := range s.few {
+		if s.few[i].name == name {
+			s.few[i].v = v
 			return
 		}
 	}
-	s.names, s.vals = append(s.names, name), append(s.vals, v)
+	if s.few == nil {
+		s.few = s.room[:0]
+	}
+	s.few = append(s.few, variable{name, v})
 }
 
 func (s *scope) get(name string) (value, bool) {
 	for ; s != nil; s = s.parent {
-		if s.vars != nil {
-			v, ok := s.vars[name]
+		if s.all != nil {
+			v, ok := s.all[name]
 			return v, ok
 		}
-		for i, n := range s.names {
-			if n == name {
-				return s.vals[i], true
+		for i := range s.few {
+			if s.few[i].name == name {
+				return s.few[i].v, true
 			}
 		}
 	}

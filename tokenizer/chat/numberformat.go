@@ -152,7 +152,7 @@ func grouped(body, separator string, size, width int) string {
 	whole, rest := body[:end], body[end:]
 	for {
 		n := len(whole) + (len(whole)-1)/size + len(rest)
-		if n >= width || n+1 == width && len(whole)%size == 0 {
+		if n >= width {
 			break
 		}
 		whole = "0" + whole
@@ -162,11 +162,7 @@ func grouped(body, separator string, size, width int) string {
 		parts = append([]string{whole[len(whole)-size:]}, parts...)
 		whole = whole[:len(whole)-size]
 	}
-	s := strings.Join(append([]string{whole}, parts...), separator) + rest
-	if len(s)+1 == width {
-		s = "0" + s
-	}
-	return s
+	return strings.Join(append([]string{whole}, parts...), separator) + rest
 }
 
 // padded fills a written value up to the width.

@@ -83,7 +83,7 @@ func (p *parser) compare() expr {
 			p.at++
 		case p.skipName("in"):
 			op = "in"
-		case p.isName("not") && p.tokens[p.at+1].kind == tokName && p.tokens[p.at+1].text == "in":
+		case p.isName("not") && p.after().kind == tokName && p.after().text == "in":
 			op = "not in"
 			p.at += 2
 		default:

@@ -55,6 +55,11 @@ func (p *parser) subscript(x expr) expr {
 		keys = append(keys, p.key(x))
 	}
 	if len(keys) != 1 {
+		for _, k := range keys {
+			if _, ok := k.(*sliceExpr); ok {
+				p.fail(p.peek(), "a slice cannot be one of several keys")
+			}
+		}
 		return &itemExpr{x, &tupleExpr{keys}}
 	}
 	if s, ok := keys[0].(*sliceExpr); ok {
@@ -108,7 +113,7 @@ func (p *parser) arguments() (a argExprs) {
 		case p.skipOp("*"):
 			ok = a.list == nil && a.dict == nil
 			a.list = p.expression()
-		case t.kind == tokName && p.tokens[p.at+1].kind == tokOperator && p.tokens[p.at+1].text == "=":
+		case t.kind == tokName && p.after().kind == tokOperator && p.after().text == "=":
 			ok = a.dict == nil
 			p.at += 2
 			a.names, a.named = append(a.names, t.text), append(a.named, p.expression())

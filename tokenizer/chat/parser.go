@@ -11,7 +11,7 @@ const (
 
 // A parser builds the tree of a template.
 type parser struct {
-	tokens []token
+	lexer  *lexer
 	at     int
 	depth  int
 	loops  int         // around the present place, inside the same macro
@@ -24,7 +24,7 @@ func parse(source string) (body []stmt, blocks map[string]*blockStmt) {
 	if len(source) > maxTemplate {
 		panic(&Error{Kind: Syntax, Line: 1, Message: "the template is larger than 256 KiB"})
 	}
-	p := &parser{tokens: lex(source), blocks: make(map[string]*blockStmt)}
+	p := &parser{lexer: newLexer(source), blocks: make(map[string]*blockStmt)}
 	body = p.statements()
 	if t := p.peek(); t.kind != tokEOF {
 		p.fail(t, "nothing is open that this could close, or there is no such tag")
@@ -32,10 +32,13 @@ func parse(source string) (body []stmt, blocks map[string]*blockStmt) {
 	return body, p.blocks
 }
 
-func (p *parser) peek() token { return p.tokens[p.at] }
+func (p *parser) peek() token { return p.lexer.token(p.at) }
+
+// after is the token after the next.
+func (p *parser) after() token { return p.lexer.token(p.at + 1) }
 
 func (p *parser) next() token {
-	t := p.tokens[p.at]
+	t := p.peek()
 	if t.kind != tokEOF {
 		p.at++
 	}

@@ -1,6 +1,9 @@
 package chat
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // tags are the tags that begin a statement; the name has been read.
 var tags map[string]func(p *parser, tag token) stmt
@@ -87,6 +90,9 @@ func (p *parser) signature(def *macroDef) {
 			p.expectOp(",")
 		}
 		t := p.peek()
+		if slices.Contains(def.params, t.text) {
+			p.fail(t, "two parameters of one name")
+		}
 		def.params = append(def.params, p.expectName())
 		if p.skipOp("=") {
 			def.defaults = append(def.defaults, p.expression())

@@ -4,15 +4,13 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/mminfer/mminfer/tokenizer"
 )
 
 // str is a string: valid UTF-8, with the parts of it that come from outside the template.
 type str struct {
 	s         string
-	untrusted []tokenizer.ByteSpan // in order, apart from each other, none empty
-	safe      bool                 // HTML that needs no escaping
+	untrusted []Span // in order, apart from each other, none empty
+	safe      bool   // HTML that needs no escaping
 }
 
 // text returns a trusted string.
@@ -23,7 +21,7 @@ func text(s string) *str { return &str{s: s} }
 func marked(s string, from ...*str) *str {
 	for _, f := range from {
 		if len(f.untrusted) > 0 && s != "" {
-			return &str{s: s, untrusted: []tokenizer.ByteSpan{{Start: 0, End: len(s)}}}
+			return &str{s: s, untrusted: []Span{{Start: 0, End: len(s)}}}
 		}
 	}
 	return &str{s: s}
@@ -33,6 +31,14 @@ func marked(s string, from ...*str) *str {
 func (s *str) as(t *str) *str {
 	s.safe = t.safe
 	return s
+}
+
+// plain returns s without the mark of HTML.
+func (s *str) plain() *str {
+	if !s.safe {
+		return s
+	}
+	return &str{s: s.s, untrusted: s.untrusted}
 }
 
 func (s *str) ascii() bool {
@@ -69,7 +75,7 @@ func (s *str) bytes(i, j int) *str {
 	sub := &str{s: s.s[i:j], safe: s.safe}
 	for _, p := range s.untrusted {
 		if from, to := max(p.Start, i), min(p.End, j); from < to {
-			sub.untrusted = append(sub.untrusted, tokenizer.ByteSpan{Start: from - i, End: to - i})
+			sub.untrusted = append(sub.untrusted, Span{Start: from - i, End: to - i})
 		}
 	}
 	return sub
@@ -101,7 +107,7 @@ func (s *str) trim(left, right bool, drop func(r rune) bool) *str {
 type builder struct {
 	m         *machine
 	b         []byte
-	untrusted []tokenizer.ByteSpan
+	untrusted []Span
 }
 
 func (m *machine) builder() *builder { return &builder{m: m} }
@@ -127,7 +133,7 @@ func (b *builder) mark(from, to int) {
 	if last := len(b.untrusted) - 1; last >= 0 && b.untrusted[last].End >= from {
 		b.untrusted[last].End = max(to, b.untrusted[last].End)
 	} else if from < to {
-		b.untrusted = append(b.untrusted, tokenizer.ByteSpan{Start: from, End: to})
+		b.untrusted = append(b.untrusted, Span{Start: from, End: to})
 	}
 }
 
@@ -225,7 +231,7 @@ func (m *machine) chars(s *str) []value {
 	items := make([]value, 0, len(s.s))
 	m.grow(64 * len(s.s))
 	for i, r := range s.s {
-		items = append(items, s.bytes(i, i+utf8.RuneLen(r)))
+		items = append(items, s.bytes(i, i+utf8.RuneLen(r)).plain())
 	}
 	return items
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -158,8 +159,8 @@ func (f *strFormat) argument(name string) value {
 	case name == "" || err == nil:
 		fail(Runtime, "cannot mix automatic field numbering and field numbers")
 	default:
-		if v, ok := f.args.take(name); ok {
-			return v
+		if i := slices.Index(f.args.names, name); i >= 0 {
+			return f.args.named[i]
 		}
 		fail(Runtime, "no argument %s for the format", quote(name))
 	}
@@ -186,9 +187,6 @@ func (m *machine) formatted(v value, spec string) *str {
 		if f.precision >= 0 {
 			v = v.slice(0, f.precision)
 		}
-		if f.zero && f.align == 0 {
-			f.fill = '0'
-		}
 		return f.padded(m, v, '<')
 	case bool, int64, float64:
 		return f.numeric(m, v, spec)
@@ -210,15 +208,10 @@ func (f *formatSpec) numeric(m *machine, v value, spec string) *str {
 	if b, ok := v.(bool); ok && f.verb == 0 {
 		v, _ = asInt(b)
 	}
-	if f.align == '=' || f.align != 0 && f.zero && f.fill == '0' {
-		if f.align == '=' && f.fill != '0' {
-			return f.inner(m, v)
-		}
-		f.zero = f.align == '='
+	if f.align == '=' && f.fill != '0' {
+		return f.inner(m, v)
 	}
-	if f.zero && f.align != 0 && f.align != '=' {
-		f.zero, f.fill = false, '0'
-	}
+	f.zero = f.align == '=' || f.align == 0 && f.zero
 	m.grow(f.width + max(f.precision, 0) + 512)
 	return f.padded(m, text(f.number(v)), '>')
 }
@@ -237,10 +230,10 @@ func (f *formatSpec) inner(m *machine, v value) *str {
 // parseSpec reads a format such as *^+#010,.3f.
 func parseSpec(s string) *formatSpec {
 	f := &formatSpec{fill: ' ', precision: -1}
-	spec := s
+	spec, filled := s, false
 	isAlign := func(s string) bool { return s != "" && strings.IndexByte("<>=^", s[0]) >= 0 }
 	if r, n := utf8.DecodeRuneInString(s); isAlign(s[n:]) {
-		f.fill, f.align, s = r, s[n], s[n+1:]
+		f.fill, f.align, s, filled = r, s[n], s[n+1:], true
 	} else if isAlign(s) {
 		f.align, s = s[0], s[1:]
 	}
@@ -265,6 +258,9 @@ func parseSpec(s string) *formatSpec {
 	f.alternate = take("#") != 0
 	if take("0") != 0 {
 		f.zero = true
+		if !filled {
+			f.fill = '0'
+		}
 	}
 	f.width, _ = number()
 	if c := take(",_"); c != 0 {

@@ -1,8 +1,10 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 var stringMethods map[string]*builtin
@@ -28,8 +30,8 @@ func init() {
 		"replace":    define(methodReplace, "s", "old", "new", "count="),
 		"format":     variadic(methodFormat),
 
-		"startswith":   define(hasAffix(strings.HasPrefix, false), "s", "prefix", "start=", "end="),
-		"endswith":     define(hasAffix(strings.HasSuffix, true), "s", "suffix", "start=", "end="),
+		"startswith":   define(hasAffix(strings.HasPrefix), "s", "prefix", "start=", "end="),
+		"endswith":     define(hasAffix(strings.HasSuffix), "s", "suffix", "start=", "end="),
 		"removeprefix": define(methodRemovePrefix, "s", "prefix"),
 		"removesuffix": define(methodRemoveSuffix, "s", "suffix"),
 		"find":         define(finder(false, false), "s", "sub", "start=", "end="),
@@ -44,7 +46,7 @@ func init() {
 		"center":     padder('^'),
 		"expandtabs": define(methodExpandTabs, "s", "tabsize="),
 
-		"isdigit":      all(unicode.IsDigit),
+		"isdigit":      all(func(r rune) bool { return unicode.IsDigit(r) || unicode.Is(otherDigits, r) }),
 		"isdecimal":    all(unicode.IsDigit),
 		"isnumeric":    all(unicode.IsNumber),
 		"isalpha":      all(unicode.IsLetter),
@@ -98,12 +100,15 @@ func splitter(right bool) func(m *machine, a []value) value {
 
 // words cuts s at runs of white space, at most n times if n is not negative.
 func (m *machine) words(s *str, n int, right bool) (parts []*str) {
-	s = s.trim(true, true, isSpace)
-	for s.s != "" {
+	s = s.trim(!right, right, isSpace)
+	for strings.TrimFunc(s.s, isSpace) != "" {
 		m.grow(64)
-		i := strings.IndexFunc(s.s, isSpace)
+		i, after := strings.IndexFunc(s.s, isSpace), 0
 		if right {
-			i = strings.LastIndexFunc(s.s, isSpace)
+			if i = strings.LastIndexFunc(s.s, isSpace); i >= 0 {
+				_, size := utf8.DecodeRuneInString(s.s[i:])
+				after = i + size
+			}
 		}
 		if n == 0 || i < 0 {
 			parts = append(parts, s)
@@ -111,7 +116,7 @@ func (m *machine) words(s *str, n int, right bool) (parts []*str) {
 		}
 		n--
 		if right {
-			parts = append(parts, s.bytes(i, len(s.s)).trim(true, false, isSpace))
+			parts = append(parts, s.bytes(after, len(s.s)))
 			s = s.bytes(0, i).trim(false, true, isSpace)
 		} else {
 			parts = append(parts, s.bytes(0, i))
@@ -119,9 +124,7 @@ func (m *machine) words(s *str, n int, right bool) (parts []*str) {
 		}
 	}
 	if right {
-		for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
-			parts[i], parts[j] = parts[j], parts[i]
-		}
+		slices.Reverse(parts)
 	}
 	return parts
 }
@@ -185,7 +188,7 @@ func part(s *str, start, end value) (sub *str, before int, ok bool) {
 	return s.slice(from, max(from, to)), from, start == nil || start == (none{}) || index(start) <= n
 }
 
-func hasAffix(has func(s, affix string) bool, _ bool) func(m *machine, a []value) value {
+func hasAffix(has func(s, affix string) bool) func(m *machine, a []value) value {
 	return func(m *machine, a []value) value {
 		sub, _, ok := part(a[0].(*str), a[2], a[3])
 		affixes := []value{a[1]}

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"time"
 	"unicode/utf8"
-
-	"github.com/mminfer/mminfer/tokenizer"
 )
 
 // A Template is a chat template. It is immutable and safe for concurrent use.
@@ -33,7 +31,7 @@ type Input struct {
 // Limits bound what one rendering may do. Deeper nesting than 200 of calls and of values, integers of
 // more than 16384 bits and ranges of more than 100,000 numbers are errors whatever the limits.
 type Limits struct {
-	Steps  int // expressions and iterations; the default is 4 million
+	Steps  int // expressions and iterations; the default is a million and 16 for each byte of the input
 	Bytes  int // bytes of all strings and lists made; the default is 64 MiB and 64 times the input
 	Output int // bytes of the result; the default is 16 MiB
 }
@@ -41,11 +39,15 @@ type Limits struct {
 // Output is a rendered conversation.
 type Output struct {
 	Text string
-	// Untrusted are the parts of Text that come from the variables.
-	Untrusted []tokenizer.ByteSpan
+	// Untrusted are the parts of Text that come from the variables, in bytes, in order and apart from
+	// each other.
+	Untrusted []Span
 	// Generation are the parts that the template's generation blocks have written, in code points.
-	Generation []tokenizer.Span
+	Generation []Span
 }
+
+// A Span is a part of a text, from Start up to End.
+type Span struct{ Start, End int }
 
 // Parse reads a template. The name is for error messages, which are of type [*Error].
 func Parse(name, source string) (t *Template, err error) {
@@ -79,13 +81,13 @@ func (t *Template) Render(in Input) (out *Output, err error) {
 }
 
 // spans returns the parts written by generation blocks, in code points.
-func (m *machine) spans(text string) []tokenizer.Span {
-	var spans []tokenizer.Span
+func (m *machine) spans(text string) []Span {
+	var spans []Span
 	at, points := 0, 0
 	for _, g := range m.generated {
 		points += utf8.RuneCountInString(text[at:g.at])
 		at = g.at
-		spans = append(spans, tokenizer.Span{Start: points, End: points + g.points})
+		spans = append(spans, Span{Start: points, End: points + g.points})
 	}
 	return spans
 }

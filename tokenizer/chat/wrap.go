@@ -8,6 +8,9 @@ import (
 // filterWordWrap breaks every line of a text at a width, as Python's textwrap does: between words,
 // after hyphens inside words, and within words that are too long.
 func filterWordWrap(m *machine, a []value) value {
+	if u, ok := a[0].(*undefined); ok {
+		u.use()
+	}
 	s := textArg(a[0])
 	w := wrapper{m: m, width: optionalInt(a[1], 79), breakLong: truth(optional(a[2], true)), hyphens: truth(optional(a[4], true))}
 	if w.width <= 0 {
