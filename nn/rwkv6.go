@@ -14,7 +14,7 @@ import (
 // fla-org/flash-linear-attention 0.6.0.
 type RWKV6 struct {
 	plain
-	Heads, KeyDim, ValueDim int
+	Heads, KeyDim, ValueDim int // H, K and V
 
 	Mu      []float32    // [D], of what the mixing amounts are computed from
 	Low     *Linear      // [5·r, D]

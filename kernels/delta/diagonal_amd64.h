@@ -20,3 +20,10 @@
 	MOVQ probe-24(SP), R10 \
 	NEXTROW(Diagonal_PStride, R10) \
 	MOVQ R10, probe-24(SP)
+
+// NEXTTOKEN: q, k, o and decay move on by one row.
+#define NEXTTOKEN \
+	NEXTROW(Gated_QStride, R8) \
+	NEXTROW(Gated_OStride, R12) \
+	NEXTROW(Gated_KStride, R9) \
+	NEXTROW(Gated_DecayStride, R13)

@@ -10,17 +10,19 @@
 	VFMADD231PS Y0, Y4, u0 \
 	VFMADD231PS Y1, Y4, u1
 
-// DIAGONALROW: Y0, Y1 = a·S + k·d of one row, d in Y6, Y7.
-#define DIAGONALROW(from0, from1, a, k) \
+// DIAGONALROW: Y0, Y1 = a·S + k·d of one row, stored, d in Y6, Y7.
+#define DIAGONALROW(from0, from1, to0, to1, a, k) \
 	VBROADCASTSS a, Y2 \
 	VBROADCASTSS k, Y3 \
 	VMULPS from0, Y2, Y0 \
 	VMULPS from1, Y2, Y1 \
 	VFMADD231PS Y3, Y6, Y0 \
-	VFMADD231PS Y3, Y7, Y1
+	VFMADD231PS Y3, Y7, Y1 \
+	VMOVUPS Y0, to0 \
+	VMOVUPS Y1, to1
 
-// LOWRANKROW: Y0, Y1 = a·S - w·u + k·v of one row, u in Y4, Y5, v in Y6, Y7.
-#define LOWRANKROW(from0, from1, a, w, k) \
+// LOWRANKROW: Y0, Y1 = a·S - w·u + k·v of one row, stored, u in Y4, Y5, v in Y6, Y7.
+#define LOWRANKROW(from0, from1, to0, to1, a, w, k) \
 	VBROADCASTSS a, Y2 \
 	VBROADCASTSS w, Y3 \
 	VMULPS from0, Y2, Y0 \
@@ -29,10 +31,7 @@
 	VFNMADD231PS Y3, Y5, Y1 \
 	VBROADCASTSS k, Y2 \
 	VFMADD231PS Y2, Y6, Y0 \
-	VFMADD231PS Y2, Y7, Y1
-
-// STORE: the row in Y0, Y1 is written.
-#define STORE(to0, to1) \
+	VFMADD231PS Y2, Y7, Y1 \
 	VMOVUPS Y0, to0 \
 	VMOVUPS Y1, to1
 
@@ -97,3 +96,8 @@ narrow: \
 	MASKS(Y2, Y3) \
 	VMASKMOVPS Y0, Y2, (R12) \
 	VMASKMOVPS Y1, Y3, 32(R12)
+
+// PREFETCH2: two rows of the next block of columns.
+#define PREFETCH2 \
+	PREFETCHT0 64(R10) \
+	PREFETCHT0 64(R10)(R11*1)

@@ -70,10 +70,7 @@ midOdd:
 
 midOut:
 	OUTPUT
-	NEXTROW(Gated_QStride, R8)
-	NEXTROW(Gated_OStride, R12)
-	NEXTROW(Gated_KStride, R9)
-	NEXTROW(Gated_DecayStride, R13)
+	NEXTTOKEN
 	JMP  token
 
 	// The last pass stores to the state, R10 with stride R11. The prefetch is for the next block of

@@ -56,20 +56,17 @@ token:
 	PAIRS(midOdd)
 
 mid2:
-	LOWRANKROW((SI), 32(SI), (R13)(CX*4), (R14)(CX*4), (R9)(CX*4))
-	STORE((SI), 32(SI))
+	LOWRANKROW((SI), 32(SI), (SI), 32(SI), (R13)(CX*4), (R14)(CX*4), (R9)(CX*4))
 	READ((R8)(CX*4), Y12, Y13)
 	READ((R10)(CX*4), Y8, Y9)
-	LOWRANKROW((SI)(AX*1), 32(SI)(AX*1), 4(R13)(CX*4), 4(R14)(CX*4), 4(R9)(CX*4))
-	STORE((SI)(AX*1), 32(SI)(AX*1))
+	LOWRANKROW((SI)(AX*1), 32(SI)(AX*1), (SI)(AX*1), 32(SI)(AX*1), 4(R13)(CX*4), 4(R14)(CX*4), 4(R9)(CX*4))
 	READ(4(R8)(CX*4), Y14, Y15)
 	READ(4(R10)(CX*4), Y10, Y11)
 	PAIR(mid2)
 
 midOdd:
 	IFEVEN(midOut)
-	LOWRANKROW((SI), 32(SI), (R13)(CX*4), (R14)(CX*4), (R9)(CX*4))
-	STORE((SI), 32(SI))
+	LOWRANKROW((SI), 32(SI), (SI), 32(SI), (R13)(CX*4), (R14)(CX*4), (R9)(CX*4))
 	READ((R8)(CX*4), Y12, Y13)
 	READ((R10)(CX*4), Y8, Y9)
 
@@ -77,15 +74,11 @@ midOut:
 	OUTPUT(midNarrow, midNext)
 
 midNext:
-	NEXTROW(Gated_QStride, R8)
-	NEXTROW(Gated_OStride, R12)
-	NEXTROW(Gated_KStride, R9)
-	NEXTROW(Gated_DecayStride, R13)
+	NEXTTOKEN
 	NEXTROW(Diagonal_WStride, R14)
 	JMP  token
 
-	// The last pass stores to R10 with stride R11: to the state, or to the scratch if the block is
-	// narrow. The prefetch is for the next block of columns.
+	// The last pass stores to the state, or if the block is narrow to the scratch: R10, stride R11.
 last:
 	MOVQ SI, R10
 	MOVQ AX, R11
@@ -97,21 +90,17 @@ lastRows:
 	PAIRS(lastOdd)
 
 last2:
-	LOWRANKROW((SI), 32(SI), (R13)(CX*4), (R14)(CX*4), (R9)(CX*4))
-	STORE((R10), 32(R10))
+	LOWRANKROW((SI), 32(SI), (R10), 32(R10), (R13)(CX*4), (R14)(CX*4), (R9)(CX*4))
 	READ((R8)(CX*4), Y12, Y13)
-	LOWRANKROW((SI)(AX*1), 32(SI)(AX*1), 4(R13)(CX*4), 4(R14)(CX*4), 4(R9)(CX*4))
-	STORE((R10)(R11*1), 32(R10)(R11*1))
+	LOWRANKROW((SI)(AX*1), 32(SI)(AX*1), (R10)(R11*1), 32(R10)(R11*1), 4(R13)(CX*4), 4(R14)(CX*4), 4(R9)(CX*4))
 	READ(4(R8)(CX*4), Y14, Y15)
-	PREFETCHT0 64(R10)
-	PREFETCHT0 64(R10)(R11*1)
+	PREFETCH2
 	LEAQ (R10)(R11*2), R10
 	PAIR(last2)
 
 lastOdd:
 	IFEVEN(lastOut)
-	LOWRANKROW((SI), 32(SI), (R13)(CX*4), (R14)(CX*4), (R9)(CX*4))
-	STORE((R10), 32(R10))
+	LOWRANKROW((SI), 32(SI), (R10), 32(R10), (R13)(CX*4), (R14)(CX*4), (R9)(CX*4))
 	READ((R8)(CX*4), Y12, Y13)
 
 lastOut:

@@ -70,10 +70,7 @@ midOdd:
 
 midOut:
 	OUTPUT
-	NEXTROW(Gated_QStride, R8)
-	NEXTROW(Gated_OStride, R12)
-	NEXTROW(Gated_KStride, R9)
-	NEXTROW(Gated_DecayStride, R13)
+	NEXTTOKEN
 	NEXTROW(Diagonal_WStride, R14)
 	JMP  token
 
