@@ -46,16 +46,22 @@ func (r rule) test(h *kerneltest.H) {
 		}
 		h.Check("T=%d K=%d V=%d gap=%d", tokens, kdim, vdim, gap)
 	}
+	for vdim := range 81 {
+		check(3, 9, vdim, 0)
+		check(3, 10, vdim, 5)
+	}
+	r.panics(h)
+	if testing.Short() { // under emulation
+		check(3, 257, 33, 1)
+		check(20, 2, 40, 0)
+		return
+	}
 	for _, tokens := range []int{0, 1, 2, 3, 5, 20} {
 		for _, kdim := range []int{0, 1, 2, 3, 5, 16, 33, 64} {
 			for _, vdim := range []int{1, 15, 16, 17, 31, 32, 33, 40} {
 				check(tokens, kdim, vdim, 0)
 			}
 		}
-	}
-	for vdim := range 81 {
-		check(3, 9, vdim, 0)
-		check(3, 10, vdim, 5)
 	}
 	for kdim := range 71 {
 		check(3, kdim, 18, 3)
@@ -66,7 +72,6 @@ func (r rule) test(h *kerneltest.H) {
 	}
 	check(2*1<<17/400+3, 400, 3, 0)
 	r.cuts(h)
-	r.panics(h)
 }
 
 // cuts runs the tokens in several calls and the columns in ranges, which must not show.
