@@ -279,8 +279,9 @@ type mixerCase struct {
 	states [][]float32
 }
 
-// lengths of the sequences: several pages, blocks of the recurrence and window edges.
-var lengths = []int{1, 200, 17, 129}
+// lengths of the sequences: several pages, more than a segment of them, blocks of the recurrence and
+// window edges.
+var lengths = []int{1, 270, 17, 129}
 
 func newMixerCase(t *testing.T, width int, build func(w *weights) Mixer) *mixerCase {
 	w := newWeights(width)

@@ -97,6 +97,41 @@ func checkSoftmax(h *kerneltest.H, scores []float32, scale float32, block int) {
 	h.Check("Softmax n=%d block=%d", len(scores), block)
 }
 
+// checkMerge takes the two parts of the scores as softmaxes of their own and merges them: one more
+// correction, product and addition than in checkSoftmax.
+func checkMerge(h *kerneltest.H, scores []float32, scale float32, cut int) {
+	h.Helper()
+	out := slices.Clone(scores)
+	a, b := NewSoftmax(), NewSoftmax()
+	a.Step(out[:cut], scale)
+	b.Step(out[cut:], scale)
+	before, now := a.Merge(b)
+	for i := range out {
+		if i < cut {
+			out[i] *= before / a.Sum
+		} else {
+			out[i] *= now / a.Sum
+		}
+	}
+	want, span := softmax64(scores, float64(scale))
+	roundings := 2*(3*span+16) + float64(len(scores)/16+12)
+	h.Within("merged", out, func(i int) (float64, float64) { return want[i], want[i]*roundings*0x1p-24 + 0x1p-148 })
+	h.Check("Merge n=%d cut=%d", len(scores), cut)
+}
+
+func TestMerge(t *testing.T) {
+	kerneltest.All(t, "vec.math", func(h *kerneltest.H) {
+		for n := 2; n <= kerneltest.MaxLength; n++ {
+			x := h.Normal(n, 8)
+			checkMerge(h, x, 0.125, 1+h.Rand.IntN(n-1))
+			slices.Sort(x)
+			checkMerge(h, x, 0.5, n/2)
+			slices.Reverse(x)
+			checkMerge(h, x, 0.5, n/2)
+		}
+	})
+}
+
 func TestSoftmax(t *testing.T) {
 	for _, kernel := range []string{"vec.Max", "vec.ExpSum", "vec.math"} {
 		kerneltest.All(t, kernel, func(h *kerneltest.H) {

@@ -38,3 +38,16 @@ func (s *Softmax) Step(scores []float32, scale float32) (corr float32) {
 	s.Max, s.Sum = m, float32(s.Sum*corr)+vec.ExpSum(scores, scores, scale, m)
 	return corr
 }
+
+// Merge folds the softmax over other keys into s and returns the factors of what was accumulated
+// with each: those that bring both to the larger maximum. Both must have seen a key.
+//
+//	m' = max(m, t.m),  before = e^(m - m'),  now = e^(t.m - m')
+//	Sum ← Sum·before + t.Sum·now
+func (s *Softmax) Merge(t Softmax) (before, now float32) {
+	m := max(s.Max, t.Max)
+	f := [2]float32{s.Max - m, t.Max - m}
+	vec.Exp(f[:], f[:])
+	s.Max, s.Sum = m, float32(s.Sum*f[0])+float32(t.Sum*f[1])
+	return f[0], f[1]
+}
