@@ -26,6 +26,9 @@ type Engine struct {
 	pool        *tensor.Pool
 	vocabulary  vocabulary // for constraints
 
+	template    *ChatTemplate
+	templateErr error // why there is none
+
 	closing sync.RWMutex // held for reading while computing
 	closed  bool
 
@@ -41,8 +44,8 @@ type workspace struct {
 	batch models.Batch
 }
 
-// Open loads the model directory dir: config.json, safetensors weights, and, where present,
-// tokenizer.json and generation_config.json.
+// Open loads the model directory dir: config.json, safetensors weights, and, where present, the
+// tokenizer, see [tokenizer.Open], and generation_config.json.
 func Open(dir string, opts ...Option) (*Engine, error) {
 	ck, err := loader.Open(dir)
 	return newEngine(ck, err, opts)
@@ -71,14 +74,18 @@ func newEngine(ck *loader.Checkpoint, err error, opts []Option) (*Engine, error)
 
 // load builds the model and reads the files beside it.
 func (e *Engine) load(o options) error {
-	raw, err := e.optional("tokenizer.json")
-	if err != nil {
+	var files [][]byte // that the tokenizer was made of
+	var err error
+	e.tokenizer, err = tokenizer.Open(func(name string) ([]byte, error) {
+		b, err := e.checkpoint.File(name)
+		files = append(files, b)
+		return b, err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if raw != nil {
-		if e.tokenizer, err = tokenizer.Parse(raw); err != nil {
-			return err
-		}
+	if err := e.loadTemplate(o); err != nil {
+		return err
 	}
 	generation, err := e.optional("generation_config.json")
 	if err != nil {
@@ -94,13 +101,29 @@ func (e *Engine) load(o options) error {
 	if e.tokenizer != nil && e.tokenizer.VocabSize() > e.model.Vocab {
 		size := e.tokenizer.VocabSize()
 		e.model.Close()
-		return fmt.Errorf("mminfer: tokenizer.json: ids up to %d, but the model has %d tokens", size-1, e.model.Vocab)
+		return fmt.Errorf("mminfer: tokenizer: ids up to %d, but the model has %d tokens", size-1, e.model.Vocab)
 	}
 	model := e.model.Fingerprint()
 	h := sha256.New()
 	h.Write(model[:])
-	h.Write(raw)
+	for _, b := range files {
+		h.Write(b)
+	}
 	e.fingerprint = [sha256.Size]byte(h.Sum(nil))
+	return nil
+}
+
+// loadTemplate reads the chat template. A malformed one of the model's is an error only where it is
+// used.
+func (e *Engine) loadTemplate(o options) (err error) {
+	if o.template != "" {
+		e.template, err = NewChatTemplate("template", o.template, e.checkpoint.File, e.tokenizer)
+		return err
+	}
+	e.template, e.templateErr = OpenChatTemplate(e.checkpoint.File, e.tokenizer)
+	if e.templateErr != nil && !errors.Is(e.templateErr, ErrNoChatTemplate) {
+		o.logger.Warn("the chat template cannot be used", "error", e.templateErr)
+	}
 	return nil
 }
 

@@ -20,6 +20,12 @@
 // names it; nothing that could change an id is skipped. Truncation and padding are the
 // exception: they belong to batching, not to the text, and are left to the caller.
 //
+// # Other files
+//
+// [Open] finds the tokenizer of a model directory. [ParseSentencePiece] reads tokenizer.model with the
+// ids of the sentencepiece library, [ParseRWKV] the vocabularies of RWKV, and [ParseGGUF] the metadata
+// of GGUF files. What they read goes through the same pipeline.
+//
 // # Unicode
 //
 // Character classes are those of Unicode 16, which is what the library's regular expressions

@@ -138,7 +138,7 @@ func TestErrors(t *testing.T) {
 		{[]string{"generate", "x", "--save", dir + "/none/file"}, "--save: "},
 		{[]string{"generate", "x", "--save", dir}, "is a directory"},
 		{[]string{"generate", "x", "--logit-bias", "5000=1"}, "logit bias of token 5000"},
-		{[]string{"generate", "x", "-m", "../../models/testdata/golden/mom_fla"}, "no tokenizer.json"},
+		{[]string{"generate", "x", "-m", "../../models/testdata/golden/mom_fla"}, "no tokenizer"},
 		{[]string{"inspect", dir}, "model.safetensors"},
 		{[]string{"verify", dir}, "neither it nor a directory in it holds a verify.json"},
 		{[]string{"perplexity", "-n", "1"}, "at least 2 are needed"},

@@ -121,21 +121,15 @@ func (t *tokenize) table(tokens []piece) error {
 
 // openTokenizer reads the tokenizer of a model directory, or of the built-in model.
 func openTokenizer(dir string) (*tokenizer.Tokenizer, error) {
-	var fsys fs.FS = demo.FS
-	name := demo.Fable + "/tokenizer.json"
-	if dir != "" {
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			return nil, err
-		}
-		defer root.Close()
-		fsys, name = root.FS(), "tokenizer.json"
+	if dir == "" {
+		return tokenizer.Open(func(name string) ([]byte, error) { return fs.ReadFile(demo.FS, demo.Fable+"/"+name) })
 	}
-	raw, err := fs.ReadFile(fsys, name)
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	return tokenizer.Parse(raw)
+	defer root.Close()
+	return tokenizer.Open(func(name string) ([]byte, error) { return fs.ReadFile(root.FS(), name) })
 }
 
 // detokenize is the command of that name.
