@@ -22,7 +22,8 @@
 // exponent; numbers have at most 40 digits before the point, 20 after it and 2 in the exponent,
 // and no exponent where minimum, maximum or multipleOf bind them. A string without pattern and
 // format may use any escape; elsewhere only characters that need an escape have one. Lengths count
-// code points. Patterns are ECMA-262 expressions found anywhere in the string.
+// code points. Patterns are ECMA-262 expressions found anywhere in the string;
+// \s generates spaces of ASCII only and \S no space of Unicode, so that every dialect agrees.
 //
 // # What is refused
 //

@@ -67,7 +67,7 @@ type Matcher struct {
 
 // Matcher binds the grammar to a vocabulary.
 func (g *Grammar) Matcher(v *Vocabulary) *Matcher {
-	return &Matcher{w: walker{machine: newMachine(g.program), v: v}}
+	return &Matcher{w: walker{machine: newMachine(g.program), v: v, plain: g.program.plainClasses()}}
 }
 
 // State is a point of a text: all that matters for what may follow. It belongs to one matcher.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // Mask is a set of tokens. It is immutable.
@@ -95,6 +96,7 @@ type walker struct {
 	v     *Vocabulary
 	path  []*state // states along the present branch
 	bits  []uint64
+	plain [][][]uint8 // classes of the bytes of a character that stands for itself in a JSON string
 	level [2][]*state
 }
 
@@ -184,9 +186,9 @@ func (w *walker) plainRun(s *state) int {
 	for n := 0; ; n++ {
 		then = then[:0]
 		for _, s := range now {
-			for _, sets := range plainBytes {
+			for _, classes := range w.plain {
 				var ok bool
-				if then, ok = w.through(then, s, sets); !ok {
+				if then, ok = w.through(then, s, classes); !ok {
 					return min(n, plainLevels-1)
 				}
 			}
@@ -204,19 +206,10 @@ func (w *walker) plainRun(s *state) int {
 	}
 }
 
-// through adds the states after any text of a sequence of byte sets; it reports whether all are
+// through adds the states after any text of a sequence of byte classes; it reports whether all are
 // alive.
-func (w *walker) through(to []*state, s *state, sets []byteSet) ([]*state, bool) {
-	last := -1
-	for b := range 256 {
-		if !sets[0].has(byte(b)) {
-			continue
-		}
-		c := w.classes[b]
-		if int(c) == last {
-			continue
-		}
-		last = int(c)
+func (w *walker) through(to []*state, s *state, classes [][]uint8) ([]*state, bool) {
+	for _, c := range classes[0] {
 		next := s.next[c]
 		if next == nil {
 			next = w.step(s, c)
@@ -224,25 +217,34 @@ func (w *walker) through(to []*state, s *state, sets []byteSet) ([]*state, bool)
 		if next == w.dead {
 			return to, false
 		}
-		if len(sets) > 1 {
+		if len(classes) > 1 {
 			var ok bool
-			if to, ok = w.through(to, next, sets[1:]); !ok {
+			if to, ok = w.through(to, next, classes[1:]); !ok {
 				return to, false
 			}
-		} else if !contains(to, next) {
+		} else if !slices.Contains(to, next) {
 			to = append(to, next)
 		}
 	}
 	return to, true
 }
 
-func contains(list []*state, s *state) bool {
-	for _, t := range list {
-		if t == s {
-			return true
+// plainClasses returns plainBytes in byte classes.
+func (p *program) plainClasses() (list [][][]uint8) {
+	for _, sets := range plainBytes {
+		var sequence [][]uint8
+		for _, set := range sets {
+			var classes []uint8
+			for b := range 256 {
+				if c := p.classes[b]; set.has(byte(b)) && !slices.Contains(classes, c) {
+					classes = append(classes, c)
+				}
+			}
+			sequence = append(sequence, classes)
 		}
+		list = append(list, sequence)
 	}
-	return false
+	return list
 }
 
 func sameStates(a, b []*state) bool {
@@ -250,7 +252,7 @@ func sameStates(a, b []*state) bool {
 		return false
 	}
 	for _, s := range a {
-		if !contains(b, s) {
+		if !slices.Contains(b, s) {
 			return false
 		}
 	}

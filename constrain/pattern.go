@@ -10,11 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// ecmaSpace is what \s stands for in ECMA-262.
-const ecmaSpace = `\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
-
-// ecmaNotSpace is the rest.
-const ecmaNotSpace = `\x{0}-\x{8}\x{e}-\x{1f}!-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff}`
+// What \s stands for differs: in ECMA-262 it has all of Unicode's spaces, in RE2 some of ASCII's.
+// Where a space is asked for only what both call one will do, where it is excluded all are.
+const (
+	fewSpaces  = `\t\n\f\r `
+	manySpaces = `\t-\r\x{1c}- \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
+	noSpaces   = `\x{0}-\x{8}\x{e}-\x{1b}!-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff}`
+)
 
 // pattern compiles an ECMA-262 expression to the automaton of the texts that it is found in.
 func pattern(text string) (*dfa, error) {
@@ -73,30 +75,30 @@ func lookAround(text string) bool {
 // ecma translates an ECMA-262 expression to RE2's syntax.
 func ecma(text string) (string, error) {
 	var b strings.Builder
-	class := false
+	class, negated := false, false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '\\':
-			n, err := ecmaEscape(&b, text[i:], class)
+			n, err := ecmaEscape(&b, text[i:], class, negated)
 			if err != nil {
 				return "", err
 			}
 			i += n - 1
 		case c == '[' && !class:
-			class = true
+			class, negated = true, strings.HasPrefix(text[i:], "[^")
 			switch {
 			case strings.HasPrefix(text[i:], "[]"):
 				return "", fmt.Errorf("%q: an empty class, which nothing fits; remove it", clipped(text[i:]))
 			case strings.HasPrefix(text[i:], "[^]"):
 				b.WriteString(`(?s:.)`)
-				class, i = false, i+2
+				class, negated, i = false, false, i+2
 			default:
 				b.WriteByte('[')
 			}
 		case c == '[':
 			b.WriteString(`\[`)
 		case c == ']' && class:
-			class = false
+			class, negated = false, false
 			b.WriteByte(c)
 		case c == '.' && !class:
 			b.WriteString(`[^\n\r\x{2028}\x{2029}]`)
@@ -110,17 +112,13 @@ func ecma(text string) (string, error) {
 }
 
 // ecmaEscape translates the escape at the beginning of text, n bytes.
-func ecmaEscape(b *strings.Builder, text string, class bool) (n int, err error) {
+func ecmaEscape(b *strings.Builder, text string, class, negated bool) (n int, err error) {
 	if len(text) < 2 {
 		return 0, fmt.Errorf("a backslash at the end; escape it by another")
 	}
 	switch c := text[1]; {
 	case c == 's' || c == 'S':
-		space := map[byte]string{'s': ecmaSpace, 'S': ecmaNotSpace}[c]
-		if !class {
-			space = "[" + space + "]"
-		}
-		b.WriteString(space)
+		b.WriteString(ecmaSpace(c, class, negated))
 		return 2, nil
 	case strings.IndexByte("dDwWtnvfrpP", c) >= 0:
 		b.WriteString(text[:2])
@@ -148,6 +146,23 @@ func ecmaEscape(b *strings.Builder, text string, class bool) (n int, err error) 
 	r, n := utf8.DecodeRuneInString(text[1:])
 	b.WriteString(`\x{` + strconv.FormatInt(int64(r), 16) + `}`)
 	return 1 + n, nil
+}
+
+// ecmaSpace translates \s and \S.
+func ecmaSpace(c byte, class, negated bool) string {
+	switch {
+	case negated && c == 's':
+		return manySpaces
+	case negated:
+		return `\S`
+	case class && c == 's':
+		return fewSpaces
+	case class:
+		return noSpaces
+	case c == 's':
+		return "[" + fewSpaces + "]"
+	}
+	return "[" + noSpaces + "]"
 }
 
 // ecmaCode reads \xHH, \uHHHH (twice, for a pair of surrogates) or \u{H...}.
@@ -189,6 +204,9 @@ func determinize(prog *syntax.Prog) (*dfa, error) {
 	}
 	return d.out.trim(), nil
 }
+
+// maxSubsetWork bounds the instructions that determinize looks at.
+const maxSubsetWork = 1 << 17
 
 // subsets is the work of determinize.
 type subsets struct {
@@ -248,7 +266,7 @@ func (d *subsets) state(from []uint32, first bool) (int32, error) {
 	}
 	i, ok := d.index[string(key)]
 	if !ok {
-		if i = int32(len(d.pcs)); i >= maxStates || d.work > 1<<21 {
+		if i = int32(len(d.pcs)); i >= maxStates || d.work > maxSubsetWork {
 			return 0, errStates
 		}
 		d.index[string(key)] = i

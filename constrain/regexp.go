@@ -35,6 +35,9 @@ func Regexp(pattern string) (*Grammar, error) {
 
 // parseRegexp parses an expression and says what to do about what RE2 does not know.
 func parseRegexp(pattern string) (*syntax.Regexp, error) {
+	if nesting(pattern) > MaxGroupDepth {
+		return nil, fmt.Errorf("more than %d groups within one another; use fewer parentheses", MaxGroupDepth)
+	}
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	var e *syntax.Error
 	if !errors.As(err, &e) {
@@ -44,14 +47,27 @@ func parseRegexp(pattern string) (*syntax.Regexp, error) {
 	switch {
 	case e.Code == syntax.ErrInvalidEscape && len(e.Expr) == 2 && e.Expr[1] >= '1' && e.Expr[1] <= '9':
 		next = "back-references cannot be enforced; write the alternatives out"
-	case e.Code == syntax.ErrInvalidPerlOp, e.Code == syntax.ErrMissingParen && lookAround(pattern):
+	case lookAround(e.Expr):
 		next = "look-around cannot be enforced; write what is allowed instead"
 	case e.Code == syntax.ErrInvalidRepeatSize, e.Code == syntax.ErrLarge:
 		next = "repeat at most 1000 times in all"
-	case e.Code == syntax.ErrNestingDepth:
-		next = "use fewer parentheses"
 	}
 	return nil, fmt.Errorf("%s: %q; %s", e.Code, clipped(e.Expr), next)
+}
+
+// nesting returns how many parentheses are open at most; in classes and escaped they count too.
+func nesting(pattern string) (most int) {
+	depth := 0
+	for i := range len(pattern) {
+		switch pattern[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		most = max(most, depth)
+	}
+	return most
 }
 
 // clipped is the beginning of a text, for messages.

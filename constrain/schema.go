@@ -161,9 +161,9 @@ func (c *schemaCompiler) load(v *value) (int, error) {
 }
 
 // loadAll reads a list of schemas.
-func (c *schemaCompiler) loadAll(v *value, keyword string) (list []int, err error) {
+func (c *schemaCompiler) loadAll(v *value) (list []int, err error) {
 	if v.kind != jsonArray || len(v.items) == 0 {
-		return nil, fmt.Errorf("%s: %s: expected a list of at least one schema", v.pointer, keyword)
+		return nil, fmt.Errorf("%s: expected a list of at least one schema", v.pointer)
 	}
 	for _, item := range v.items {
 		i, err := c.load(item)
@@ -222,7 +222,7 @@ func (c *schemaCompiler) related(s *schema, v *value) (err error) {
 		list    *[]int
 	}{{"allOf", &s.allOf}, {"anyOf", &s.anyOf}, {"oneOf", &s.oneOf}} {
 		if arg := v.member(k.keyword); arg != nil {
-			if *k.list, err = c.loadAll(arg, k.keyword); err != nil {
+			if *k.list, err = c.loadAll(arg); err != nil {
 				return err
 			}
 		}
@@ -245,7 +245,7 @@ func (c *schemaCompiler) readItems(s *schema, v *value) (err error) {
 	}
 	s.array = &arrayPart{}
 	if prefix != nil {
-		if s.array.prefix, err = c.loadAll(prefix, "prefixItems"); err != nil {
+		if s.array.prefix, err = c.loadAll(prefix); err != nil {
 			return err
 		}
 	}

@@ -105,11 +105,7 @@ func (c *schemaCompiler) shapesOf(id int) (shapes []shape, err error) {
 		if len(of.list) == 0 {
 			continue
 		}
-		next, err := c.union(s, of.list, of.one)
-		if err != nil {
-			return nil, err
-		}
-		if shapes, err = c.cross(s, "anyOf", shapes, next); err != nil {
+		if shapes, err = c.union(s, shapes, of.list, of.one); err != nil {
 			return nil, err
 		}
 	}
@@ -186,12 +182,16 @@ func (s *schema) listed(c *schemaCompiler, shapes []shape) (kept []shape) {
 	return kept
 }
 
-// union returns the alternatives of all schemas of a list. For oneOf they must exclude one another.
-func (c *schemaCompiler) union(s *schema, list []int, one bool) (all []shape, err error) {
+// union returns the alternatives that are left of some under anyOf or oneOf. For oneOf, what is left
+// by each branch must exclude what is left by the others.
+func (c *schemaCompiler) union(s *schema, of []shape, list []int, one bool) (all []shape, err error) {
 	var before [][]shape
 	for i, id := range list {
 		shapes, err := c.shapesOf(id)
 		if err != nil {
+			return nil, err
+		}
+		if shapes, err = c.cross(s, "anyOf", of, shapes); err != nil {
 			return nil, err
 		}
 		for j := 0; one && j < i; j++ {
