@@ -39,12 +39,13 @@ func (a *app) verifyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify DIR...",
 		Short: "Compare a model's numbers with reference values",
-		Long: `Verify runs golden directories: a model with prompts (verify.json) and the values
-that a float64 reference computed for them (want.safetensors). It goes through the
-sub-directories too. For every case and tensor it tells the largest absolute error,
+		Long: `Verify runs golden directories: above all models with prompts (verify.json) and
+the values that a float64 reference computed for them (want.safetensors). It goes
+through the sub-directories too. For every case and tensor it tells the largest absolute error,
 the bound, and the error relative to what the reference itself errs in float32.
 
-Directories of cases for sampling are counted instead: mismatches / cases.
+Bare recurrences are compared in the same way. Directories of texts and tokens, of
+sampling stages and of JSON schemas are counted: mismatches / cases for each file.
 
 The result does not depend on --split, --batch or -t: --dump writes what was
 computed, so that two runs can be compared byte for byte.`,
@@ -82,11 +83,7 @@ func (v *verify) run(ctx context.Context, args []string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		run := v.directory
-		if d.run != nil {
-			run = v.counted
-		}
-		ok, err := run(d)
+		ok, err := d.run(v, d)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", d.path, err))
 		} else if !ok {
@@ -103,10 +100,10 @@ func (v *verify) run(ctx context.Context, args []string) error {
 }
 
 // goldenDir is a golden directory: its path, its name from the argument that it was found under,
-// and what checks it if it holds no model.
+// and what checks it.
 type goldenDir struct {
 	path, name string
-	run        func(v *verify, dir string) ([]counts, error)
+	run        func(v *verify, d goldenDir) (ok bool, err error)
 }
 
 // goldenDirs finds the golden directories in and under the arguments, in order.
@@ -121,7 +118,7 @@ func goldenDirs(args []string) ([]goldenDir, error) {
 			if err != nil {
 				return err
 			}
-			if run, ok := goldenKinds[d.Name()]; ok || d.Name() == "verify.json" {
+			if run, ok := goldenKinds[d.Name()]; ok {
 				sub := filepath.Dir(filepath.FromSlash(path))
 				dirs = append(dirs, goldenDir{filepath.Join(root, sub), filepath.ToSlash(filepath.Join(modelName(root), sub)), run})
 			}
@@ -199,7 +196,11 @@ func (v *verify) table(d goldenDir, results []golden.Result, format string) (ok 
 		if r.Of == "greedy" {
 			fmt.Fprintf(w, "  %s\tgreedy ids\t\t\t\t%s\n", r.Case, v.verdict(r.OK()))
 		} else {
-			fmt.Fprintf(w, "  %s\t%s\t%.3g\t%.3g\t%.2f\t%s\n", r.Case, r.Of, r.MaxError, r.Bound, r.MaxError/r.Float32Error, v.verdict(r.OK()))
+			share := "-"
+			if r.Float32Error > 0 {
+				share = fmt.Sprintf("%.2f", r.MaxError/r.Float32Error)
+			}
+			fmt.Fprintf(w, "  %s\t%s\t%.3g\t%.3g\t%s\t%s\n", r.Case, r.Of, r.MaxError, r.Bound, share, v.verdict(r.OK()))
 		}
 		if !r.OK() && (len(broken) == 0 || broken[len(broken)-1].Case != r.Case) {
 			broken = append(broken, r)

@@ -3,13 +3,18 @@ package main
 import (
 	"fmt"
 	"text/tabwriter"
+
+	"github.com/mminfer/mminfer/internal/golden"
 )
 
-// goldenKinds are the golden directories that hold no model: the name of a file by which each is
-// known, and what checks it.
-var goldenKinds = map[string]func(v *verify, dir string) ([]counts, error){
-	"logprobs.json":           (*verify).sampling,
-	"enforce_or_refuse.jsonl": (*verify).schemas,
+// goldenKinds are the kinds of golden directories: the name of a file by which each is known, and
+// what checks it.
+var goldenKinds = map[string]func(v *verify, d goldenDir) (ok bool, err error){
+	"verify.json":                  (*verify).directory,
+	"gated_delta_rule.safetensors": (*verify).recurrences,
+	"logprobs.json":                counted((*verify).sampling),
+	"long.jsonl":                   counted((*verify).tokens),
+	"enforce_or_refuse.jsonl":      counted((*verify).schemas),
 }
 
 // counts is how a file of cases went.
@@ -30,12 +35,18 @@ func (c *counts) check(wrong error) {
 	}
 }
 
-// counted runs a directory of cases and writes mismatches / cases of each file.
-func (v *verify) counted(d goldenDir) (ok bool, err error) {
-	results, err := d.run(v, d.path)
-	if err != nil {
-		return false, err
+// counted returns what runs a directory of cases and writes mismatches / cases of each file.
+func counted(run func(v *verify, dir string) ([]counts, error)) func(*verify, goldenDir) (bool, error) {
+	return func(v *verify, d goldenDir) (bool, error) {
+		results, err := run(v, d.path)
+		if err != nil {
+			return false, err
+		}
+		return v.counts(d, results), nil
 	}
+}
+
+func (v *verify) counts(d goldenDir, results []counts) (ok bool) {
 	ok = true
 	fmt.Fprintln(v.out, d.path)
 	w := tabwriter.NewWriter(v.out, 0, 0, 2, ' ', 0)
@@ -50,5 +61,20 @@ func (v *verify) counted(d goldenDir) (ok bool, err error) {
 		}
 	}
 	fmt.Fprintln(v.out)
-	return ok, nil
+	return ok
+}
+
+// recurrences checks bare recurrences: their outputs and states.
+func (v *verify) recurrences(d goldenDir) (ok bool, err error) {
+	results, err := golden.Recurrences(d.path)
+	if err != nil {
+		return false, err
+	}
+	for i := range results {
+		results[i].Of += ", " + results[i].Tensor
+	}
+	if v.quiet {
+		return v.line(d, results), nil
+	}
+	return v.table(d, results, "f32"), nil
 }
