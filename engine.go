@@ -26,6 +26,9 @@ type Engine struct {
 	pool        *tensor.Pool
 	vocabulary  vocabulary // for constraints
 
+	template    *ChatTemplate
+	templateErr error // why there is none
+
 	closing sync.RWMutex // held for reading while computing
 	closed  bool
 
@@ -81,6 +84,9 @@ func (e *Engine) load(o options) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err := e.loadTemplate(o); err != nil {
+		return err
+	}
 	generation, err := e.optional("generation_config.json")
 	if err != nil {
 		return err
@@ -104,6 +110,24 @@ func (e *Engine) load(o options) error {
 		h.Write(b)
 	}
 	e.fingerprint = [sha256.Size]byte(h.Sum(nil))
+	return nil
+}
+
+// loadTemplate reads the chat template. A malformed one of the model's is an error only where it is
+// used.
+func (e *Engine) loadTemplate(o options) (err error) {
+	read := e.checkpoint.File
+	if g := e.checkpoint.GGUF(); g != nil {
+		read = ggufChat(g, e.tokenizer)
+	}
+	if o.template != "" {
+		e.template, err = NewChatTemplate("template", o.template, read, e.tokenizer)
+		return err
+	}
+	e.template, e.templateErr = OpenChatTemplate(read, e.tokenizer)
+	if e.templateErr != nil && !errors.Is(e.templateErr, ErrNoChatTemplate) {
+		o.logger.Warn("the chat template cannot be used", "error", e.templateErr)
+	}
 	return nil
 }
 

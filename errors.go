@@ -12,6 +12,8 @@ var (
 	ErrClosed = errors.New("mminfer: the engine is closed")
 	// ErrNoTokenizer: the model directory has no tokenizer, so only ids can be used.
 	ErrNoTokenizer = errors.New("mminfer: the model has no tokenizer; use token ids")
+	// ErrNoChatTemplate: the model directory has no chat template, so messages cannot be rendered.
+	ErrNoChatTemplate = errors.New("mminfer: the model has no chat template; give one, or use plain text")
 	// ErrNothingFed: the timeline has no token that is not absorbed yet, so there is nothing to
 	// continue.
 	ErrNothingFed = errors.New("mminfer: nothing to continue: feed at least one token")

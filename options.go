@@ -15,6 +15,7 @@ type options struct {
 	format   tensor.Format
 	logger   *slog.Logger
 	progress func(done, total int64)
+	template string
 }
 
 func newOptions(opts []Option) options {
@@ -45,3 +46,6 @@ func WithLogger(l *slog.Logger) Option {
 
 // WithProgress has f called while weights are packed, with the bytes done and in all.
 func WithProgress(f func(done, total int64)) Option { return func(o *options) { o.progress = f } }
+
+// WithChatTemplate sets the chat template, a Jinja text, in place of the model's own.
+func WithChatTemplate(source string) Option { return func(o *options) { o.template = source } }
