@@ -98,6 +98,11 @@ next:
 	STORE(to0, to1) \
 	READ(q, Y4, Y5, p0, p1)
 
+// PREFETCH: two rows of the next block of columns, where rows are written to the state.
+#define PREFETCH \
+	PREFETCHT0 64(R10) \
+	PREFETCHT0 64(R10)(BX*1)
+
 // BEGIN: what all tokens share; SI, AX = the copy.
 #define BEGIN(ready) \
 	ARGS \
@@ -174,6 +179,7 @@ decayed:
 row2:
 	ROW((SI), 32(SI), (R10), 32(R10), (R9)(CX*4), (R8)(CX*4), Y12, Y13)
 	ROW((SI)(AX*1), 32(SI)(AX*1), (R10)(BX*1), 32(R10)(BX*1), 4(R9)(CX*4), 4(R8)(CX*4), Y14, Y15)
+	PREFETCH
 	PAIR(row2)
 
 odd:
@@ -221,6 +227,7 @@ token:
 row2:
 	KEYROW((SI), 32(SI), (R10), 32(R10), (R13)(CX*4), (R9)(CX*4), (R8)(CX*4), Y12, Y13)
 	KEYROW((SI)(AX*1), 32(SI)(AX*1), (R10)(BX*1), 32(R10)(BX*1), 4(R13)(CX*4), 4(R9)(CX*4), 4(R8)(CX*4), Y14, Y15)
+	PREFETCH
 	PAIR(row2)
 
 odd:
@@ -268,6 +275,7 @@ token:
 row2:
 	READROW((SI), 32(SI), (R10), 32(R10), (R13)(CX*4), (R9)(CX*4), (R8)(CX*4), Y12, Y13)
 	READROW((SI)(AX*1), 32(SI)(AX*1), (R10)(BX*1), 32(R10)(BX*1), 4(R13)(CX*4), 4(R9)(CX*4), 4(R8)(CX*4), Y14, Y15)
+	PREFETCH
 	PAIR(row2)
 
 odd:

@@ -81,6 +81,13 @@
 	STORE(to0, to1) \
 	READ(q, Z4, Z5, p0, p1)
 
+// PREFETCH: two rows of the next block of columns, where rows are written to the state.
+#define PREFETCH \
+	PREFETCHT0 128(R10) \
+	PREFETCHT0 128(R10)(BX*1) \
+	PREFETCHT0 192(R10) \
+	PREFETCHT0 192(R10)(BX*1)
+
 // BEGIN: what all tokens share; SI, AX = the copy.
 #define BEGIN(ready) \
 	ARGS \
@@ -155,6 +162,7 @@ decayed:
 row2:
 	ROW((SI), 64(SI), (R10), 64(R10), (R9)(CX*4), (R8)(CX*4), Z12, Z13)
 	ROW((SI)(AX*1), 64(SI)(AX*1), (R10)(BX*1), 64(R10)(BX*1), 4(R9)(CX*4), 4(R8)(CX*4), Z14, Z15)
+	PREFETCH
 	PAIR(row2)
 
 odd:
@@ -201,6 +209,7 @@ token:
 row2:
 	KEYROW((SI), 64(SI), (R10), 64(R10), (R13)(CX*4), (R9)(CX*4), (R8)(CX*4), Z12, Z13)
 	KEYROW((SI)(AX*1), 64(SI)(AX*1), (R10)(BX*1), 64(R10)(BX*1), 4(R13)(CX*4), 4(R9)(CX*4), 4(R8)(CX*4), Z14, Z15)
+	PREFETCH
 	PAIR(row2)
 
 odd:
@@ -247,6 +256,7 @@ token:
 row2:
 	READROW((SI), 64(SI), (R10), 64(R10), (R13)(CX*4), (R9)(CX*4), (R8)(CX*4), Z12, Z13)
 	READROW((SI)(AX*1), 64(SI)(AX*1), (R10)(BX*1), 64(R10)(BX*1), 4(R13)(CX*4), 4(R9)(CX*4), 4(R8)(CX*4), Z14, Z15)
+	PREFETCH
 	PAIR(row2)
 
 odd:
