@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/mminfer/mminfer/models"
+	"github.com/mminfer/mminfer/nn"
 )
 
 // refusals change one key of a golden's configuration, which must then be refused with a text that
@@ -120,6 +121,32 @@ func TestTransformersAccepted(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %s: %s: %v", c.golden, c.key, c.value, err)
 			continue
+		}
+		m.Close()
+	}
+}
+
+// TestWindows reads the windows of a Qwen2's layers.
+func TestWindows(t *testing.T) {
+	good := load(t, "testdata/golden/hf_qwen2") // three layers, a window of 64 that is not used
+	for _, c := range []struct {
+		keys map[string]string
+		want [3]int
+	}{
+		{nil, [3]int{0, 0, 0}},
+		{map[string]string{"use_sliding_window": "true"}, [3]int{0, 0, 64}},
+		{map[string]string{"use_sliding_window": "true", "max_window_layers": "0"}, [3]int{64, 64, 64}},
+		{map[string]string{"use_sliding_window": "true", "sliding_window": "null"}, [3]int{0, 0, 0}},
+		{map[string]string{"use_sliding_window": "true", "layer_types": `["sliding_attention", "full_attention", "full_attention"]`}, [3]int{64, 0, 0}},
+	} {
+		m, err := models.New(good.set(t, c.keys), models.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for l, want := range c.want {
+			if block, _ := m.Mixer(l); block.Mixer.(*nn.Attention).Window != want {
+				t.Errorf("%v: layer %d has a window of %d, want %d", c.keys, l, block.Mixer.(*nn.Attention).Window, want)
+			}
 		}
 		m.Close()
 	}

@@ -141,8 +141,12 @@ func (p Params) Drop(names ...string) {
 	}
 }
 
-// drop marks a tensor as known.
-func (b *binding) drop(name string) { b.used[name] = b.used[name] }
+// drop marks a tensor as known, unless it was taken.
+func (b *binding) drop(name string) {
+	if !b.used[name] {
+		b.used[name] = false
+	}
+}
 
 // DropAll accepts all tensors whose names begin with name and a dot.
 func (p Params) DropAll(name string) {
