@@ -1,20 +1,23 @@
 // Package tokenizer turns text into token ids and back, exactly as the libraries do with which
 // the models were trained.
 //
-// [Parse] reads a tokenizer.json whose model is a byte-level BPE. The pipeline is
+// [Parse] reads a tokenizer.json. The pipeline is
 //
-//	text → valid UTF-8 → added tokens (raw) → normalizer → added tokens (normalized)
-//	     → pre-tokenizer → BPE → post-processor
+//	text → valid UTF-8 → added tokens (raw) → normalizers → added tokens (normalized)
+//	     → pre-tokenizers → model → post-processor
 //
 // The behaviour is that of the Hugging Face tokenizers library, version 0.23. Supported:
 //
-//   - normalizers NFC, NFD, NFKC, NFKD, Lowercase, Sequence;
-//   - pre-tokenizers ByteLevel, Digits, Punctuation, Sequence, and Split with a literal string or
-//     with a regular expression of the table in patterns.go, each matched by a scanner written
-//     for it (no regular expression engine, no backtracking over the text);
-//   - model BPE over byte symbols, with ignore_merges, byte_fallback, unk_token and fuse_unk;
-//   - post-processors ByteLevel, TemplateProcessing (one sequence), Sequence;
-//   - decoder ByteLevel.
+//   - normalizers NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Prepend, Replace,
+//     Precompiled, BertNormalizer, Nmt, Sequence;
+//   - pre-tokenizers ByteLevel, Split, Digits, Punctuation, Metaspace, Whitespace,
+//     WhitespaceSplit, BertPreTokenizer, CharDelimiterSplit, Sequence;
+//   - models BPE (over bytes or characters, with prefix, suffix, unknown token, byte fallback,
+//     ignore_merges), Unigram, WordPiece;
+//   - post-processors ByteLevel, TemplateProcessing (one sequence), BertProcessing,
+//     RobertaProcessing, Sequence;
+//   - decoders ByteLevel, Metaspace, WordPiece, BPEDecoder, ByteFallback, Fuse, Strip, Replace,
+//     Sequence.
 //
 // Every other part of a tokenizer.json, and every unknown field, is refused with an error that
 // names it; nothing that could change an id is skipped. Truncation and padding are the
@@ -25,6 +28,20 @@
 // [Open] finds the tokenizer of a model directory. [ParseSentencePiece] reads tokenizer.model with the
 // ids of the sentencepiece library, [ParseRWKV] the vocabularies of RWKV, and [ParseGGUF] the metadata
 // of GGUF files. What they read goes through the same pipeline.
+//
+// # Departures from the library
+//
+//   - Precompiled takes the longest entry at each place, as sentencepiece does, not the shortest in
+//     each grapheme cluster.
+//   - Bytes of byte tokens that are no valid UTF-8 decode as in sentencepiece: one U+FFFD for each,
+//     while the characters around them stay. Only that can be streamed.
+//   - Marks and punctuation that are newer than the library's tables are what Unicode says.
+//
+// # Regular expressions
+//
+// The expressions of the table in patterns.go, compared as strings, are matched by scanners written
+// for them. All others go to a backtracking engine, with a budget of time: see
+// [Tokenizer.TryEncode].
 //
 // # Unicode
 //
@@ -37,5 +54,6 @@
 //
 // Encoding a piece of n bytes takes O(n log n) time, whatever the text; finding added tokens is
 // linear. A [Tokenizer] is immutable and safe for concurrent use; the scratch memory of an
-// encoding is pooled, so that encoding into a large enough slice allocates nothing.
+// encoding is pooled, so that encoding into a large enough slice allocates nothing, unless a regular
+// expression goes to the engine.
 package tokenizer

@@ -19,7 +19,7 @@ func (m *bpe) mergeShort(w *word) {
 	for n > 1 {
 		best, at := none, 0
 		for i, p := range pairs[:n-1] {
-			if p < best {
+			if p>>32 < best>>32 {
 				best, at = p, i
 			}
 		}

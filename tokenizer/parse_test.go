@@ -169,6 +169,10 @@ func TestMalformed(t *testing.T) {
 			add(tinyAdded(261, "<Y>", false), "normalized", true)(j)
 			add(tinyAdded(262, "<y>", false), "normalized", true)(j)
 		}, "is normalized to"},
+		{"added to nothing", func(j map[string]any) {
+			j["normalizer"] = map[string]any{"type": "Strip", "strip_left": true, "strip_right": true}
+			add(tinyAdded(261, " ", false), "normalized", true)(j)
+		}, "normalized to nothing"},
 		{"added too long", add(tinyAdded(261, strings.Repeat("y", maxAdded), false)), "more than 4194304 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

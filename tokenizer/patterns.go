@@ -1,7 +1,5 @@
 package tokenizer
 
-import "strings"
-
 // Parts of the regular expressions below.
 const (
 	reContract     = `'s|'t|'re|'ve|'m|'ll|'d`
@@ -63,15 +61,4 @@ func findPattern(re string) (pattern, bool) {
 		}
 	}
 	return pattern{}, false
-}
-
-// patternNames lists the supported patterns, for error messages.
-func patternNames() string {
-	var names []string
-	for _, p := range patterns {
-		if len(names) == 0 || names[len(names)-1] != p.name {
-			names = append(names, p.name)
-		}
-	}
-	return strings.Join(names, ", ")
 }

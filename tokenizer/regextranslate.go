@@ -176,8 +176,7 @@ func (t *regexTranslator) escape(inClass bool) error {
 	case c == 'B' && !inClass:
 		t.out.WriteString("(?!" + regexBound + ")")
 	case set == "":
-		t.out.WriteByte('\\')
-		t.out.WriteByte(c)
+		return t.plainEscape(c)
 	case c < 'a' && inClass:
 		return fmt.Errorf("found \\%c in a class, expected it outside", c)
 	case c < 'a':
@@ -187,5 +186,27 @@ func (t *regexTranslator) escape(inClass bool) error {
 	default:
 		t.out.WriteString("[" + set + "]")
 	}
+	return nil
+}
+
+// plainEscape copies an escape that both engines know, with the braces that belong to it.
+func (t *regexTranslator) plainEscape(c byte) error {
+	t.out.WriteByte('\\')
+	if c != 'p' && c != 'P' || !strings.HasPrefix(t.in[t.pos:], "{") {
+		t.out.WriteByte(c)
+		return nil
+	}
+	n := strings.IndexByte(t.in[t.pos:], '}') + 1
+	if n == 0 {
+		return fmt.Errorf("a property has no end")
+	}
+	name := t.in[t.pos : t.pos+n]
+	t.pos += n
+	if strings.HasPrefix(name, "{^") {
+		c ^= 'p' ^ 'P'
+		name = "{" + name[2:]
+	}
+	t.out.WriteByte(c)
+	t.out.WriteString(name)
 	return nil
 }

@@ -45,8 +45,8 @@ type token struct {
 // VocabSize returns one more than the largest id. Ids below it may have no token.
 func (t *Tokenizer) VocabSize() int { return len(t.tokens) }
 
-// Token returns the content of an id, as the file spells it: in byte symbols, unless it is an
-// added token. It reports whether the id has a token.
+// Token returns the content of an id, as the file spells it: in byte symbols, with marks for spaces
+// or with prefixes, unless it is an added token. It reports whether the id has a token.
 func (t *Tokenizer) Token(id int32) (string, bool) {
 	tok, err := t.token(id)
 	if err != nil {
@@ -55,8 +55,9 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 	return tok.content, true
 }
 
-// TokenBytes returns the bytes that an id decodes to, which need not be valid UTF-8 on their own.
-// It reports whether the id has a token.
+// TokenBytes returns the bytes that an id adds to a text in the middle, which need not be valid UTF-8
+// on their own: of a token that begins a word, the space too. The first token of a text may add
+// less. It reports whether the id has a token.
 func (t *Tokenizer) TokenBytes(id int32) (string, bool) {
 	tok, err := t.token(id)
 	if err != nil {
