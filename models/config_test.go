@@ -346,7 +346,7 @@ func TestRegistry(t *testing.T) {
 		var c struct {
 			Type string `json:"model_type"`
 		}
-		if err := json.Unmarshal(data, &c); err != nil {
+		if err := json.Unmarshal(loader.StandardJSON(data), &c); err != nil {
 			t.Fatal(err)
 		}
 		found[c.Type] = true

@@ -43,7 +43,15 @@ func TestMulAddsPerStep(t *testing.T) {
 			w, _ := ck.Tensor(name)
 			memory := perMemory.FindStringSubmatch(name)
 			router, _ := ck.Tensor(regexp.MustCompile(`attn\..*`).ReplaceAllString(name, "attn.gate.weight"))
-			switch {
+			switch shared := strings.Index(name, "shared_transformer."); {
+			case strings.Contains(name, "block_sparse_moe") && len(w.Shape) == 3: // all experts in one tensor
+				always += int64(w.Elements() * chosen / w.Shape[0])
+			case shared >= 0 && len(w.Shape) == 2 && !strings.Contains(name, "_adapter_list"): // an adapter for each use
+				for _, n := range ck.Names() {
+					if strings.HasPrefix(n, name[:shared]) && strings.Contains(n, "gate_up_proj_adapter_list") && strings.HasSuffix(n, ".0.weight") {
+						always += int64(w.Elements())
+					}
+				}
 			case !strings.Contains(name, ".layers.") || len(w.Shape) != 2 || vectors.MatchString(name):
 			case strings.Contains(name, ".feature_map"): // of every head, in every memory visited
 				heads, keys := c.Heads, c.KVHeads

@@ -69,7 +69,8 @@ func relative(got, want []float32) float64 {
 // products in a row add theirs up: some small multiple of the unit. A router near a tie may then
 // choose another memory, and that token is off by the whole of an output; so the middle one of all
 // tokens' errors is held against 16 units (at most 14 were measured), and in the golden whose
-// tokens visit all memories every token's. A wrong scale or a swapped row would be off by the size of
+// tokens visit all memories every token's. Zamba2 puts an attention, an MLP and a state space in a
+// row without a residual between them, twice as many products as elsewhere. A wrong scale or a swapped row would be off by the size of
 // the logits, which is 1.
 func TestFormats(t *testing.T) {
 	units := map[tensor.Format]float64{tensor.FormatF16: 0x1p-11, tensor.FormatBF16: 0x1p-8, tensor.FormatQ8: 3. / 254}
@@ -95,8 +96,12 @@ func TestFormats(t *testing.T) {
 			if filepath.Base(dir) == "topk_all" {
 				middle = worst
 			}
-			if !(middle <= 16) {
-				t.Errorf("%v: relative error %.2g, expected at most %.2g", format, middle*unit, 16*unit)
+			limit := 16.
+			if strings.HasPrefix(filepath.Base(dir), "hf_zamba2") {
+				limit = 32
+			}
+			if !(middle <= limit) {
+				t.Errorf("%v: relative error %.2g, expected at most %.2g", format, middle*unit, limit*unit)
 			}
 		}
 	})

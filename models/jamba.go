@@ -32,7 +32,7 @@ func (c *jambaConfig) validate() (*selective, error) {
 	is.between("expert_layer_period", c.ExpertPeriod, 1, 1<<20)
 	is.between("expert_layer_offset", c.ExpertOffset, 0, max(0, c.ExpertPeriod-1))
 	is.between("num_experts", c.Experts, 1, maxHeads)
-	is.between("num_experts_per_tok", c.TopK, 1, max(1, c.Experts))
+	is.that(c.Experts <= 1 || c.TopK >= 1 && c.TopK <= c.Experts, "num_experts_per_tok: found %d, expected 1 to %d", c.TopK, c.Experts)
 	is.positive("mamba_expand", c.Expand)
 	s := &selective{
 		width: c.Width, inner: int(min(c.Expand*float64(c.Width), 1<<40)), state: c.State, rank: c.Rank.rank(c.Width), taps: c.Taps,

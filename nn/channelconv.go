@@ -10,7 +10,7 @@ import (
 // channel, a bias and a SiLU. Channels lie in blocks, each with its filters and history together,
 // so that the work can be shared by blocks.
 type ChannelConv struct {
-	Channels, Taps int
+	Channels, Taps int // taps are the tokens that a filter sees, the current one the last
 
 	weights []float32 // block after block, [Taps, channels of the block]
 	bias    []float32 // [Channels], nil for none

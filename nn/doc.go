@@ -8,6 +8,8 @@
 //	I  inner width of an MLP            W  taps of a short convolution
 //	H  heads, G of them with keys       S  recurrent state of a head, [K, V]
 //	K  width of a key, V of a value     β  writing strength of a delta rule
+//	E  channels of a state space        Δ  time step, R the rank of its projection
+//	N  numbers of a state a channel     P  channels of a head, G groups of heads
 //
 // # One result
 //

@@ -30,6 +30,14 @@ var presets = map[string]string{
 	"qwen3-0.6b": `{"model_type": "qwen3", "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
  "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128, "rms_norm_eps": 1e-6, "rope_theta": 1000000, "vocab_size": 151936,
  "max_position_embeddings": 40960, "tie_word_embeddings": true}`,
+	// state-spaces/mamba-130m-hf, as transformers names its keys.
+	"mamba-130m": `{"model_type": "mamba", "hidden_size": 768, "num_hidden_layers": 24, "state_size": 16, "expand": 2, "conv_kernel": 4,
+ "time_step_rank": 48, "layer_norm_epsilon": 1e-5, "use_bias": false, "use_conv_bias": true, "vocab_size": 50280, "tie_word_embeddings": true}`,
+	// state-spaces/mamba2-130m and -1.3b.
+	"mamba2-130m": `{"d_model": 768, "n_layer": 24, "vocab_size": 50277, "ssm_cfg": {"layer": "Mamba2"}, "rms_norm": true,
+ "pad_vocab_size_multiple": 16, "tie_embeddings": true}`,
+	"mamba2-1.3b": `{"d_model": 2048, "n_layer": 48, "vocab_size": 50277, "ssm_cfg": {"layer": "Mamba2"}, "rms_norm": true,
+ "pad_vocab_size_multiple": 16, "tie_embeddings": true}`,
 	// linear-moe-hub/MoM-Gated-Deltanet-340M and -1.3B, as the paper's repository configures them.
 	"mom-340m": `{"model_type": "mom_gated_deltanet", "hidden_size": 1024, "num_hidden_layers": 24, "num_heads": 4,
  "head_dim": 256, "expand_v": 1, "hidden_ratio": 3, "norm_eps": 1e-6, "vocab_size": 32000, "num_memories": 4, "topk": 2,
