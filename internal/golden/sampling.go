@@ -32,14 +32,15 @@ func Logits(numbers []Number) []float32 {
 // SamplingCase is one of cases.jsonl: after each stage of an order, the tokens kept and their
 // probabilities.
 type SamplingCase struct {
-	ID           int
-	Kind         string
-	Logits       []Number
-	History      []int32
-	Params       SamplingParams
-	Transformers []SamplingStage
-	LlamaCPP     []SamplingStage `json:"llama_cpp"`
-	Mamba        []SamplingStage
+	ID      int
+	Kind    string // of the logits: normal, ties, flat, ...
+	Logits  []Number
+	History []int32 // of the prompt and the output, oldest first
+	Params  SamplingParams
+
+	Transformers []SamplingStage // the stages that apply in this order
+	LlamaCPP     []SamplingStage `json:"llama_cpp"` // and in this
+	Mamba        []SamplingStage // and in this
 }
 
 // SamplingParams are those of a case; a pointer is nil where the case does not name it.
@@ -152,17 +153,17 @@ func SamplingCases(r io.Reader) (cases []*SamplingCase, err error) {
 
 // LogProbs is the contents of logprobs.json.
 type LogProbs struct {
-	Greedy []struct {
+	Greedy []struct { // the most probable token, the lowest id of equal ones
 		Logits []Number
 		ArgMax int32
 	}
-	Perplexity []struct {
+	Perplexity []struct { // rows of logits with the token that follows each
 		Logits   [][]Number
 		Targets  []int32
 		LogProbs []Number
 		Top      [][][2]Number `json:"top_logprobs"` // id and log-probability
 	}
-	KLD []struct {
+	KLD []struct { // divergence of logits from those of a reference, in nats
 		Ref    []Number `json:"ref_logits"`
 		Logits []Number
 		KLD    float64
