@@ -66,3 +66,19 @@ func BenchmarkStream(b *testing.B) {
 		i++
 	}
 }
+
+// An expression without a scanner: that of newer cl100k files, which asks for the same pieces.
+func BenchmarkForeignRegex(b *testing.B) {
+	re, err := newForeignRegex(`'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	prose := []byte(englishProse(b))[:1<<17]
+	b.SetBytes(int64(len(prose)))
+	var matches []extent
+	for b.Loop() {
+		if matches, err = re.all(matches[:0], prose, 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

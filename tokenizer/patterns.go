@@ -27,6 +27,7 @@ var patterns = []pattern{
 	{"GPT-2", reContract + `| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|` + reEnd, matcher{find: findGPT2}, true, ""},
 	{"GPT-2", `'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|` + reEnd, matcher{find: findGPT2}, true, ""},
 	{"Llama-3", llama3(`\p{L}`, `\p{N}{1,3}`, `\p{L}\p{N}`), matcher{find: findLlama3(letter, 3)}, true, ""},
+	{"Llama-3", `'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|` + reEnd, matcher{find: findLlama3(letter, 3)}, true, ""},
 	{"Qwen2", llama3(`\p{L}`, `\p{N}`, `\p{L}\p{N}`), matcher{find: findLlama3(letter, 1)}, true, ""},
 	{"Qwen3.5", llama3(`[\p{L}\p{M}]`, `\p{N}`, `\p{L}\p{M}\p{N}`), matcher{find: findLlama3(letter|mark, 1)}, true, ""},
 	{"o200k", o200k(`\p{N}{1,3}`, reContractFold+`?`), matcher{find: findO200K(3, true)}, true, ""},

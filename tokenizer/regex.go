@@ -10,9 +10,10 @@ import (
 
 // Bounds of a regular expression for which there is no scanner.
 const (
-	maxRegex    = 1 << 12                // bytes
-	matchBudget = 250 * time.Millisecond // for one match
-	textBudget  = 2 * time.Second        // for all matches in one piece of text
+	maxRegex    = 1 << 12               // bytes
+	matchBudget = 2 * time.Second       // for one match
+	textBudget  = 2 * time.Second       // for all matches in one piece of text, and
+	byteBudget  = 10 * time.Microsecond // more for each of its bytes
 )
 
 // A foreignRegex is a regular expression for which there is no scanner. It backtracks: its matches
@@ -42,7 +43,8 @@ func newForeignRegex(source string) (*foreignRegex, error) {
 // all appends the matches in s[from:], which may be empty, to dst.
 func (r *foreignRegex) all(dst []extent, s []byte, from int) ([]extent, error) {
 	runes := []rune(string(s[from:]))
-	deadline := time.Now().Add(textBudget)
+	budget := textBudget + time.Duration(len(s)-from)*byteBudget
+	deadline := time.Now().Add(budget)
 	at, index, last := from, 0, -1 // byte and character; end of the last match
 	m, err := r.re.FindRunesMatch(runes)
 	for m != nil && err == nil {
@@ -61,7 +63,7 @@ func (r *foreignRegex) all(dst []extent, s []byte, from int) ([]extent, error) {
 			last = x.end
 		}
 		if time.Now().After(deadline) {
-			err = fmt.Errorf("more than %v", textBudget)
+			err = fmt.Errorf("more than %v", budget)
 			break
 		}
 		m, err = r.re.FindNextMatch(m)

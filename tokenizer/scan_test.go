@@ -67,6 +67,9 @@ func TestScanners(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	c := loadClasses()
 	for _, p := range patterns {
+		if strings.Contains(p.re, "?+") {
+			continue // not known to the regexp package; see TestForeignRegex
+		}
 		ref := newReferencePattern(p.re)
 		for range 3000 {
 			s := randomText(rng, 1+rng.IntN(12))
