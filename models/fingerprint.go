@@ -24,8 +24,8 @@ func fingerprint(ck Checkpoint, format tensor.Format, pool *tensor.Pool) [sha256
 	for _, name := range ck.Names() {
 		t, _ := ck.Tensor(name)
 		stored := "as stored"
-		if !format.Keeps(t.Type) {
-			stored = format.String()
+		if f := format.For(t.Type); !f.Keeps(t.Type) {
+			stored = f.String()
 		}
 		fmt.Fprintf(h, "\n%s %s", t, stored)
 		sums := &summing{data: t.Data, sums: make([]uint32, (len(t.Data)+fingerprintChunk-1)/fingerprintChunk)}

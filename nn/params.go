@@ -163,7 +163,14 @@ func (p Params) Linear(parts ...tensor.Tensor) *Linear { return p.linear(p.b.for
 
 // Exact stacks matrices into a projection that keeps the checkpoint's precision whatever the
 // chosen format: for routers, gates and decays, small and sensitive.
-func (p Params) Exact(parts ...tensor.Tensor) *Linear { return p.linear(tensor.FormatAuto, parts) }
+func (p Params) Exact(parts ...tensor.Tensor) *Linear {
+	for _, t := range parts {
+		if n, _ := t.Type.Block(); n > 1 {
+			return p.linear(tensor.FormatF32, parts)
+		}
+	}
+	return p.linear(tensor.FormatAuto, parts)
+}
 
 func (p Params) linear(format tensor.Format, parts []tensor.Tensor) *Linear {
 	if format == tensor.FormatAuto {
@@ -216,8 +223,9 @@ func (p Params) Load(arena *tensor.Arena, pool *tensor.Pool, progress func(done,
 	for _, j := range p.b.jobs {
 		total += j.bytes()
 	}
-	for _, j := range p.b.jobs {
+	for i, j := range p.b.jobs {
 		j.dst.W = tensor.Pack(arena, pool, j.format, j.parts...)
+		p.b.jobs[i] = job{} // a checkpoint may have made the bytes for this alone
 		if done += j.bytes(); progress != nil {
 			progress(done, total)
 		}

@@ -125,17 +125,27 @@ func TestBlockTypes(t *testing.T) {
 	pool := NewPool(2)
 	defer pool.Close()
 	for _, typ := range blockTypes {
-		if !typ.Float() || typ.Size() != 0 || FormatAuto.For(typ) != FormatF32 || FormatBF16.Keeps(typ) || ParseType(typ.String()) != Invalid {
+		if !typ.Float() || typ.Size() != 0 || FormatAuto.For(typ) != FormatQ8 || FormatAuto.Keeps(typ) || FormatBF16.Keeps(typ) || ParseType(typ.String()) != Invalid {
 			t.Errorf("%v: Float %v, Size %d, For %v", typ, typ.Float(), typ.Size(), FormatAuto.For(typ))
 		}
 		x := randomBlocks(r, typ, 37, 2)
 		var arena Arena
-		w := Pack(&arena, pool, FormatAuto, x.Rows(0, 9), x.Rows(9, 37))
+		w := Pack(&arena, pool, FormatF32, x.Rows(0, 9), x.Rows(9, 37))
+		rounded := Pack(&arena, pool, FormatAuto, x)
 		want, got := make([]float32, w.Cols), make([]float32, w.Cols)
 		for i := range w.Rows {
 			x.Floats(want, i*w.Cols)
 			if w.Row(got, i); !slices.Equal(got, want) {
 				t.Fatalf("%v: row %d differs once packed", typ, i)
+			}
+			rounded.Row(got, i)
+			for b := 0; b < w.Cols; b += 32 {
+				largest := max(slices.Max(want[b:b+32]), -slices.Min(want[b:b+32]))
+				for c := b; c < b+32 && largest < 127*65504; c++ { // the scale is rounded to 11 bits, and no finer than 2⁻²⁴
+					if bound := float64(largest)/254*(1+0x1p-10) + 127*0x1p-24; !(math.Abs(float64(got[c]-want[c])) <= bound) {
+						t.Fatalf("%v: element %d, %d: %v packed as %v, expected within %v", typ, i, c, want[c], got[c], bound)
+					}
+				}
 			}
 		}
 	}
