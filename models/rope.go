@@ -22,21 +22,23 @@ type ropeConfig struct {
 
 // ropeScaling is rope_scaling or rope_parameters: null, or an object.
 type ropeScaling struct {
-	Type       string   `json:"rope_type"`
-	OldType    string   `json:"type"`
-	Theta      *float64 `json:"rope_theta"`
-	Partial    *float64 `json:"partial_rotary_factor"`
-	Factor     float64  `json:"factor"`
-	Original   *float64 `json:"original_max_position_embeddings"`
-	Low        float64  `json:"low_freq_factor"`
-	High       float64  `json:"high_freq_factor"`
-	Fast       float64  `json:"beta_fast"`
-	Slow       float64  `json:"beta_slow"`
-	Attention  *float64 `json:"attention_factor"`
-	MScale     *float64 `json:"mscale"`
-	MScaleAll  *float64 `json:"mscale_all_dim"`
-	Truncate   bool     `json:"truncate"`
-	thetaGiven bool     // null counts
+	Type       string    `json:"rope_type"`
+	OldType    string    `json:"type"`
+	Theta      *float64  `json:"rope_theta"`
+	Partial    *float64  `json:"partial_rotary_factor"`
+	Factor     float64   `json:"factor"`
+	Original   *float64  `json:"original_max_position_embeddings"`
+	Low        float64   `json:"low_freq_factor"`
+	High       float64   `json:"high_freq_factor"`
+	Fast       float64   `json:"beta_fast"`
+	Slow       float64   `json:"beta_slow"`
+	Attention  *float64  `json:"attention_factor"`
+	MScale     *float64  `json:"mscale"`
+	MScaleAll  *float64  `json:"mscale_all_dim"`
+	Truncate   bool      `json:"truncate"`
+	Short      []float64 `json:"short_factor"`
+	Long       []float64 `json:"long_factor"`
+	thetaGiven bool      // null counts
 }
 
 // ropeIgnored are keys that change nothing for text: the sections of a multi-section embedding,
@@ -56,9 +58,6 @@ func (s *ropeScaling) UnmarshalJSON(data []byte) error {
 	}
 	*s = ropeScaling(p)
 	_, s.thetaGiven = keys["rope_theta"]
-	if kind := s.kind(); kind == "longrope" || kind == "su" {
-		return nil // refused with its own reason
-	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if !tagged(p, key) && !slices.Contains(ropeIgnored, key) {
 			return fmt.Errorf("rope_scaling.%s: not a known key", key)
@@ -132,13 +131,26 @@ func (c *ropeConfig) validate(is *checks, width int) {
 		is.that(s.Slow > 0 && s.Fast >= s.Slow && s.Fast < 1e30, "rope_scaling: beta_fast %v and beta_slow %v, expected falling positive numbers", s.Fast, s.Slow)
 		is.positive("rope_scaling.attention_factor", c.attention())
 	case "longrope", "su":
-		is.that(false, "rope_scaling: type %q: its frequencies depend on the length of the whole text, so that a text fed in pieces would be another; not supported", kind)
+		c.validateLong(is, s, n)
 		return
 	default:
 		is.that(false, "rope_scaling: found type %q, expected default, linear, llama3, yarn or dynamic", kind)
 		return
 	}
 	is.positive("rope_scaling.factor", s.Factor)
+}
+
+// validateLong checks a scaling that has two lists of factors, for short texts and for long ones.
+func (c *ropeConfig) validateLong(is *checks, s *ropeScaling, dims int) {
+	if !slices.Equal(s.Short, s.Long) {
+		is.that(false, "rope_scaling: type %q: its frequencies depend on the length of the whole text, so that a text fed in pieces would be another; not supported", s.kind())
+		return
+	}
+	is.that(len(s.Short) == dims/2, "rope_scaling.short_factor: found %d factors, expected %d, one for each pair of dimensions", len(s.Short), dims/2)
+	for _, f := range s.Short {
+		is.positive("rope_scaling.short_factor", f)
+	}
+	is.that(s.Attention != nil && *s.Attention == 1, "rope_scaling.attention_factor: expected 1, the only one supported for type %q", s.kind())
 }
 
 // attention is YaRN's factor of sines and cosines.
@@ -160,6 +172,8 @@ func (c *ropeConfig) build(width int) *nn.Rope {
 	switch s.kind() {
 	case "linear":
 		r.Interpolate(s.Factor)
+	case "longrope", "su":
+		r.Divide(s.Short)
 	case "llama3":
 		r.Llama3(s.Factor, s.Low, s.High, c.original())
 	case "yarn":

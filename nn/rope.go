@@ -24,6 +24,13 @@ func NewRope(theta float64, dims int) *Rope {
 // Interpolate divides all frequencies by factor.
 func (r *Rope) Interpolate(factor float64) { attn.Interpolate(r.inv, factor) }
 
+// Divide divides each frequency by a factor of its own.
+func (r *Rope) Divide(factors []float64) {
+	for i, f := range factors {
+		r.inv[i] /= f
+	}
+}
+
 // Llama3 scales the frequencies by their wavelengths: see [attn.Llama3].
 func (r *Rope) Llama3(factor, low, high, original float64) {
 	attn.Llama3(r.inv, factor, low, high, original)
