@@ -1,5 +1,6 @@
 // Package loader opens model directories: safetensors files, whole or in shards behind an
-// index, and the small JSON files beside them; and single safetensors and GGUF files.
+// index, and the small JSON files beside them; GGUF files, as models in the layout of
+// transformers; and single files of both kinds as they are.
 //
 // A checkpoint is treated as hostile. Every number of a header is checked before an
 // allocation or a view depends on it, memory grows with the bytes that are present and not
@@ -49,6 +50,8 @@ type Checkpoint struct {
 	names    map[string]int // of tensors
 	metadata map[string]string
 	gguf     *GGUF
+	derived  map[string]func() []byte // the data of tensors that the file holds in another form
+	files    map[string][]byte        // of a model that is a single file; nil where the directory has them
 	unmap    []func() error
 }
 
@@ -68,10 +71,17 @@ func HeaderLimit(n int) Option {
 // and the same two under the names diffusion_pytorch_model and adapter_model; so a single
 // file wins over an index, as in transformers.
 //
+// A GGUF file is a model too, by its own path or as the only one in a directory without
+// config.json: its keys and tensors are laid out as transformers has the same model, under
+// transformers' names, and whatever is not understood is an error. [Checkpoint.GGUF] has the keys.
+//
 // Weights are memory-mapped where the system can. Symbolic links that leave dir are refused;
 // dir itself may be one. In the cache of a model hub (NAME/snapshots/REVISION beside NAME/blobs),
 // whose files are links, they may lead anywhere in NAME.
 func Open(dir string, opts ...Option) (*Checkpoint, error) {
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+		return openFile(dir, (*Checkpoint).loadModel, opts)
+	}
 	root, fsys, err := openRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w; give the directory that holds the model's config.json", err)
@@ -112,6 +122,13 @@ func OpenFS(fsys fs.FS, dir string, opts ...Option) (*Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w", err)
 	}
+	info, err := fs.Stat(fsys, dir)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("loader: %w", err)
+	case err == nil && info.Mode().IsRegular():
+		return openFileFS(fsys, dir, (*Checkpoint).loadModel, opts)
+	}
 	return finish(&Checkpoint{dir: directory{sub, dir}}, (*Checkpoint).load, opts)
 }
 
@@ -121,6 +138,11 @@ func OpenFS(fsys fs.FS, dir string, opts ...Option) (*Checkpoint, error) {
 //
 // The path may be a symbolic link; the directory of the file itself is the checkpoint's.
 func OpenFile(path string, opts ...Option) (*Checkpoint, error) {
+	return openFile(path, (*Checkpoint).loadOne, opts)
+}
+
+// openFile opens the directory of a file and loads the file.
+func openFile(path string, load func(c *Checkpoint, name string, o options) error, opts []Option) (*Checkpoint, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w", err)
@@ -130,19 +152,23 @@ func OpenFile(path string, opts ...Option) (*Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w", err)
 	}
-	one := func(c *Checkpoint, o options) error { return c.loadOne(name, o) }
+	one := func(c *Checkpoint, o options) error { return load(c, name, o) }
 	return finish(&Checkpoint{dir: directory{root.FS(), dir}, root: root}, one, opts)
 }
 
 // OpenFileFS is [OpenFile] for a file of fsys, which is read as [OpenFS] does.
 func OpenFileFS(fsys fs.FS, name string, opts ...Option) (*Checkpoint, error) {
+	return openFileFS(fsys, name, (*Checkpoint).loadOne, opts)
+}
+
+func openFileFS(fsys fs.FS, name string, load func(c *Checkpoint, name string, o options) error, opts []Option) (*Checkpoint, error) {
 	dir, base := path.Split(name)
 	dir = path.Clean(dir)
 	sub, err := fs.Sub(fsys, dir)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w", err)
 	}
-	one := func(c *Checkpoint, o options) error { return c.loadOne(base, o) }
+	one := func(c *Checkpoint, o options) error { return load(c, base, o) }
 	return finish(&Checkpoint{dir: directory{sub, dir}}, one, opts)
 }
 
@@ -163,6 +189,14 @@ func (c *Checkpoint) load(o options) error {
 	config, err := c.dir.read("config.json", maxConfig)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if config == nil {
+		if name, err := c.dir.onlyGGUF(); name != "" || err != nil {
+			if err != nil {
+				return err
+			}
+			return c.loadModel(name, o)
+		}
 	}
 	c.config = StandardJSON(config)
 	for _, stem := range stems {
@@ -192,6 +226,21 @@ func (c *Checkpoint) loadOne(name string, o options) error {
 	}
 	c.add(f)
 	return nil
+}
+
+// loadModel makes the GGUF file of the given name the checkpoint, as transformers lays it out.
+func (c *Checkpoint) loadModel(name string, o options) error {
+	gguf, err := c.dir.isGGUF(name)
+	if err != nil {
+		return err
+	}
+	if !gguf {
+		return fmt.Errorf("%s: found a file that is no GGUF file, expected one or a model's directory", c.dir.path(name))
+	}
+	if err := c.loadOne(name, o); err != nil {
+		return err
+	}
+	return c.asTransformers()
 }
 
 // loadFile makes the safetensors file of the given name the checkpoint's weights.
@@ -239,7 +288,11 @@ func (c *Checkpoint) Tensor(name string) (tensor.Tensor, bool) {
 	if !ok {
 		return tensor.Tensor{}, false
 	}
-	return c.tensors[i], true
+	t := c.tensors[i]
+	if data := c.derived[name]; data != nil {
+		t.Data = data()
+	}
+	return t, true
 }
 
 // Names returns the names of all tensors, sorted.
@@ -251,7 +304,8 @@ func (c *Checkpoint) Names() []string {
 func (c *Checkpoint) Bytes() int64 {
 	var n int64
 	for _, t := range c.tensors {
-		n += int64(len(t.Data))
+		size, _ := dataSize(t) // it was checked, or has as many elements as what was
+		n += size
 	}
 	return n
 }
@@ -268,10 +322,17 @@ func (c *Checkpoint) GGUF() *GGUF { return c.gguf }
 
 // File returns the contents of another file of the directory, such as tokenizer.json, of at
 // most 64 MiB. The name must be a base name. The error wraps [fs.ErrNotExist] if there is no
-// such file.
+// such file. Of a model that is a GGUF file there is tokenizer_config.json, with the chat template,
+// and nothing of the directory.
 func (c *Checkpoint) File(name string) ([]byte, error) {
 	if !isBaseName(name) {
 		return nil, fmt.Errorf("loader: file name: found %s, expected a base name", quote(name))
+	}
+	if c.files != nil {
+		if data := c.files[name]; data != nil {
+			return data, nil
+		}
+		return nil, fmt.Errorf("loader: %s: %w", c.dir.path(name), fs.ErrNotExist)
 	}
 	data, err := c.dir.read(name, maxSideFile)
 	if err != nil {

@@ -33,8 +33,9 @@ type contents struct {
 	tensors  []tensor.Tensor
 	names    map[string]int // of tensors
 	metadata map[string]string
-	gguf     *GGUF        // nil if the file is no GGUF file
-	unmap    func() error // nil if the data are ordinary memory
+	gguf     *GGUF                    // nil if the file is no GGUF file
+	derived  map[string]func() []byte // the data of tensors that the file holds in another form
+	unmap    func() error             // nil if the data are ordinary memory
 }
 
 // readSafetensors opens the named file, of a header of at most limit bytes, and checks all of

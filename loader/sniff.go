@@ -99,3 +99,24 @@ func (d directory) isGGUF(name string) (bool, error) {
 	}
 	return string(b) == ggufMagic, nil
 }
+
+// onlyGGUF returns the name of the only GGUF file in the directory, "" if it has none or other
+// weights.
+func (d directory) onlyGGUF() (name string, err error) {
+	entries, err := fs.ReadDir(d.fsys, ".")
+	if err != nil {
+		return "", nil // loading says so
+	}
+	for _, e := range entries {
+		switch {
+		case strings.HasSuffix(e.Name(), ".safetensors"):
+			return "", nil
+		case !strings.HasSuffix(e.Name(), ".gguf"):
+		case name != "":
+			return "", fmt.Errorf("%s: found several GGUF files, %s and %s, expected one; give the path of the one that is meant", d.label, quote(name), quote(e.Name()))
+		default:
+			name = e.Name()
+		}
+	}
+	return name, nil
+}
