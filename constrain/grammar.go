@@ -107,6 +107,9 @@ func (m *Matcher) Text(s State, text string) (State, bool) {
 			return State{}, false
 		}
 	}
+	if w.bytes > MaxCacheBytes {
+		w.reset()
+	}
 	return State{at}, true
 }
 
