@@ -153,17 +153,20 @@ func SamplingCases(r io.Reader) (cases []*SamplingCase, err error) {
 
 // LogProbs is the contents of logprobs.json.
 type LogProbs struct {
-	Greedy []struct { // the most probable token, the lowest id of equal ones
+	// Greedy is the most probable token, the lowest id of equal ones.
+	Greedy []struct {
 		Logits []Number
 		ArgMax int32
 	}
-	Perplexity []struct { // rows of logits with the token that follows each
+	// Perplexity is rows of logits with the token that follows each.
+	Perplexity []struct {
 		Logits   [][]Number
 		Targets  []int32
 		LogProbs []Number
 		Top      [][][2]Number `json:"top_logprobs"` // id and log-probability
 	}
-	KLD []struct { // divergence of logits from those of a reference, in nats
+	// KLD is divergence of logits from those of a reference, in nats.
+	KLD []struct {
 		Ref    []Number `json:"ref_logits"`
 		Logits []Number
 		KLD    float64
