@@ -67,6 +67,23 @@ func (c *Chat) Fork() *Chat {
 	return &f
 }
 
+// A ChatMark is a point of a chat to return to.
+type ChatMark struct {
+	chat Chat
+	mark *Mark
+}
+
+// Mark remembers the present point. It holds a copy of the session's state.
+func (c *Chat) Mark() *ChatMark { return &ChatMark{*c, c.session.Mark()} }
+
+// Rewind returns to a mark of this chat, which stays usable: see [Session.Rewind].
+func (c *Chat) Rewind(m *ChatMark) error {
+	session := c.session
+	*c = m.chat
+	c.session = session
+	return session.Rewind(m.mark)
+}
+
 // Fed returns how many tokens had to be read for the last prompt: those of the whole conversation if
 // the session began anew.
 func (c *Chat) Fed() int { return c.fed }

@@ -74,8 +74,21 @@ func workplace(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for name, text := range exampleFiles {
+			if err := os.WriteFile(filepath.Join(place, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	return place
+}
+
+// exampleFiles are files that examples read.
+var exampleFiles = map[string]string{
+	"chat.jinja":       chatML,
+	"messages.json":    `[{"role": "user", "content": "Hi"}]`,
+	"king.schema.json": `{"type": "object", "properties": {"name": {"type": "string", "maxLength": 8}}, "required": ["name"], "additionalProperties": false}`,
+	"answer.gbnf":      `root ::= "the king" | "the queen"`,
 }
 
 // The examples of every command's help are read by a shell and do what they promise. Those of

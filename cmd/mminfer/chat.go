@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,9 @@ type chat struct {
 	form     *constraintFlags
 	load     string
 	verbose  bool
+	system   string
+	template string // a file
+	special  bool
 
 	engine *mminfer.Engine
 	opts   mminfer.GenerateOptions
@@ -31,7 +35,14 @@ type chat struct {
 // branch is a timeline and the points /undo goes back to.
 type branch struct {
 	s     *mminfer.Session
-	marks []*mminfer.Mark
+	talk  *mminfer.Chat // on s, through the model's chat template; nil: plain text
+	marks []mark
+}
+
+// mark is a point of a branch.
+type mark struct {
+	text *mminfer.Mark
+	talk *mminfer.ChatMark
 }
 
 // Marks hold copies of the state: /undo goes back maxMarks turns, fewer if they would take more
@@ -56,16 +67,22 @@ func (a *app) chatCommand() *cobra.Command {
 	h := &chat{app: a}
 	c := &cobra.Command{
 		Use:   "chat",
-		Short: "Write a text together with the model, line by line",
-		Long: `Chat reads lines and lets the model reply to each. The model sees plain text: each
-line is added to the text so far, after a space where there is none, and the model
-goes on from there. Lines that begin with a slash are commands:
+		Short: "Talk or write a text with the model, line by line",
+		Long: `Chat reads lines and lets the model reply to each. If the model has a chat template,
+or --template gives one, each line is a user's message; only what is new is read in
+each turn. Control tokens that a line spells out are ordinary text, unless
+--allow-special is given.
+
+Without a template, as with the built-in model, the model sees plain text: each line
+is added to the text so far, after a space where there is none, and the model goes on
+from there. Lines that begin with a slash are commands:
 
 ` + chatCommands + `
 
 Where standard input is not a terminal, no prompt is shown and the first command
 that fails ends the program.`,
 		Example: `  mminfer chat
+  mminfer chat --template chat.jinja --system "You tell fairy tales."
   mminfer chat -n 60 --temperature 0.9 --load story.session
   printf 'Once upon a time\n/undo\nThe king\n' | mminfer chat -n 20 --seed 1`,
 		Args: cobra.NoArgs,
@@ -74,6 +91,10 @@ that fails ends the program.`,
 	h.sampling = newSamplingFlags(c)
 	h.form = newConstraintFlags(c)
 	c.Flags().StringVar(&h.load, "load", "", "begin with the session in `FILE`")
+	templateFlag(c, &h.template)
+	c.Flags().StringVar(&h.system, "system", "", "`text` of a first message that says how to reply")
+	c.Flags().BoolVar(&h.special, "allow-special", false, "let lines write control tokens")
+	c.MarkFlagsMutuallyExclusive("system", "load")
 	c.Flags().BoolVarP(&h.verbose, "verbose", "v", false, "tell seed and speed on standard error")
 	return a.command(c, h.run)
 }
@@ -82,7 +103,15 @@ func (h *chat) run(ctx context.Context, _ []string) (err error) {
 	if err := h.form.compile(); err != nil {
 		return err
 	}
-	if h.engine, err = h.open(ctx, h.model); err != nil {
+	var opts []mminfer.Option
+	if h.template != "" {
+		source, err := os.ReadFile(h.template)
+		if err != nil {
+			return err
+		}
+		opts = append(opts, mminfer.WithChatTemplate(string(source)))
+	}
+	if h.engine, err = h.open(ctx, h.model, opts...); err != nil {
 		return err
 	}
 	defer h.engine.Close()
@@ -92,16 +121,22 @@ func (h *chat) run(ctx context.Context, _ []string) (err error) {
 	if err := h.form.bind(h.app, h.engine, &h.opts); err != nil {
 		return err
 	}
-	h.s = h.engine.NewSession()
+	if h.branch, err = h.begin(); err != nil {
+		return err
+	}
 	if h.load != "" {
-		if h.s, err = loadSession(h.engine, h.load); err != nil {
+		if h.branch, err = h.restore(h.load); err != nil {
 			return err
 		}
 	}
 	if seed := h.sampling.sow(h.s, h.load == ""); h.verbose && seed != nil {
 		fmt.Fprintf(h.stderr, "seed: %d\n", *seed)
 	}
-	h.note("%s continues plain text: each line is added to the text, and the model goes on. /help lists commands.", modelName(h.model.dir))
+	if h.talk != nil {
+		h.note("%s replies to each line. /help lists commands.", modelName(h.model.dir))
+	} else {
+		h.note("%s continues plain text: each line is added to the text, and the model goes on. /help lists commands.", modelName(h.model.dir))
+	}
 	return h.loop(ctx)
 }
 
@@ -190,6 +225,9 @@ func (h *chat) line(ctx context.Context, text string) error {
 
 // turn adds a line to the text and shows the model's reply.
 func (h *chat) turn(ctx context.Context, text string) error {
+	if h.talk != nil {
+		return h.message(ctx, text)
+	}
 	ids, err := h.s.Encode(h.separator(text) + text)
 	if err != nil {
 		return err
@@ -207,11 +245,16 @@ func (h *chat) turn(ctx context.Context, text string) error {
 		return errors.Join(h.rewind(mark), h.stopped(ctx, err, "the line was taken back"))
 	}
 	err = r.run(replyCtx, h.s, h.opts, h.out, "")
+	if r.stop == mminfer.StopEOS {
+		defer h.note("(the end; the next line begins a new text)")
+	}
+	return h.replied(ctx, r, err)
+}
+
+// replied ends what is shown of a reply.
+func (h *chat) replied(ctx context.Context, r *reply, err error) error {
 	if !strings.HasSuffix(r.text.String(), "\n") {
 		_, _ = io.WriteString(h.out, "\n") // h.out remembers the error
-	}
-	if r.stop == mminfer.StopEOS {
-		h.note("(the end; the next line begins a new text)")
 	}
 	if h.verbose {
 		fmt.Fprintln(h.stderr, r.timings())
@@ -242,18 +285,26 @@ func (h *chat) separator(text string) string {
 }
 
 // mark remembers the present point for /undo.
-func (h *chat) mark() *mminfer.Mark {
-	m := h.s.Mark()
+func (h *chat) mark() mark {
+	var m mark
+	if h.talk != nil {
+		m.talk = h.talk.Mark()
+	} else {
+		m.text = h.s.Mark()
+	}
 	keep := min(maxMarks, max(1, int(maxMarkBytes/max(1, h.s.Bytes()))))
 	h.marks = append(h.marks, m)
 	if drop := len(h.marks) - keep; drop > 0 {
-		h.marks = append([]*mminfer.Mark(nil), h.marks[drop:]...)
+		h.marks = append([]mark(nil), h.marks[drop:]...)
 	}
 	return m
 }
 
 // rewind goes back to the last mark, m, and forgets it.
-func (h *chat) rewind(m *mminfer.Mark) error {
+func (h *chat) rewind(m mark) error {
 	h.marks = h.marks[:len(h.marks)-1]
-	return h.s.Rewind(m)
+	if m.talk != nil {
+		return h.talk.Rewind(m.talk)
+	}
+	return h.s.Rewind(m.text)
 }

@@ -28,21 +28,25 @@ func (h *chat) command(line string) error {
 	case "/back":
 		return h.back()
 	case "/reset":
-		h.branch = branch{s: h.engine.NewSession()}
+		b, err := h.begin()
+		if err != nil {
+			return err
+		}
+		h.branch = b
 		h.sampling.sow(h.s, true)
 		h.note("a new text begins")
 	case "/save":
-		if err := h.saveSession(h.s, arg); err != nil {
+		if err := h.store(arg); err != nil {
 			return err
 		}
 		h.note("saved %d tokens in %s", h.s.Len(), arg)
 	case "/load":
-		s, err := loadSession(h.engine, arg)
+		b, err := h.restore(arg)
 		if err != nil {
 			return err
 		}
-		h.branch = branch{s: s}
-		h.note("a text of %d tokens", s.Len())
+		h.branch = b
+		h.note("a text of %d tokens", h.s.Len())
 	case "/help":
 		fmt.Fprintln(h.stderr, chatCommands)
 	case "/quit", "/exit":
@@ -71,7 +75,14 @@ func (h *chat) undo() error {
 // fork goes on with a copy of the timeline.
 func (h *chat) fork() {
 	h.forks = append(h.forks, h.branch)
-	h.branch = branch{s: h.s.Fork(), marks: append(h.marks[:0:0], h.marks...)}
+	b := branch{marks: append(h.marks[:0:0], h.marks...)}
+	if h.talk != nil {
+		b.talk = h.talk.Fork()
+		b.s = b.talk.Session()
+	} else {
+		b.s = h.s.Fork()
+	}
+	h.branch = b
 	h.note("in a branch now; /back returns here")
 }
 

@@ -49,12 +49,13 @@ func modelName(dir string) string {
 const packingHidden = 300 * time.Millisecond
 
 // open loads the model. When ctx ends it returns at once and leaves the loading to itself.
-func (a *app) open(ctx context.Context, m *modelFlags) (*mminfer.Engine, error) {
+func (a *app) open(ctx context.Context, m *modelFlags, more ...mminfer.Option) (*mminfer.Engine, error) {
 	bar := a.bar("packing weights", packingHidden, bytesText)
 	defer bar.done()
 	opts := []mminfer.Option{
 		mminfer.WithThreads(m.threads.value), mminfer.WithFormat(m.quant.Format), mminfer.WithProgress(bar.set),
 	}
+	opts = append(opts, more...)
 	type result struct {
 		e   *mminfer.Engine
 		err error

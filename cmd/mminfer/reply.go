@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -48,7 +49,12 @@ func (a *app) startReply(ctx context.Context, s *mminfer.Session, ids []int32) (
 
 // run continues the session and shows its text on w as it comes, after the text before.
 func (r *reply) run(ctx context.Context, s *mminfer.Session, opts mminfer.GenerateOptions, w io.Writer, before string) error {
-	for t, err := range s.Continue(ctx, opts) {
+	return r.show(s.Continue(ctx, opts), opts, w, before)
+}
+
+// show shows the text of tokens on w as they come, after the text before.
+func (r *reply) show(tokens iter.Seq2[mminfer.Token, error], opts mminfer.GenerateOptions, w io.Writer, before string) error {
+	for t, err := range tokens {
 		if err == nil {
 			r.add(t, opts)
 		}

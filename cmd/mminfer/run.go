@@ -196,7 +196,8 @@ Exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.`,
 	root.SetOut(a.out)
 	root.SetErr(a.stderr)
 	root.SetIn(a.stdin)
-	root.AddCommand(a.generateCommand(), a.chatCommand(), a.inspectCommand(), a.tokenizeCommand(), a.detokenizeCommand(), a.verifyCommand(),
+	root.AddCommand(a.generateCommand(), a.chatCommand(), a.inspectCommand(), a.tokenizeCommand(), a.detokenizeCommand(),
+		a.templateCommand(), a.verifyCommand(),
 		a.perplexityCommand(), a.kldCommand(), a.benchCommand(), a.doctorCommand(), a.versionCommand())
 	return root
 }

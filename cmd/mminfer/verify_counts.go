@@ -15,6 +15,7 @@ var goldenKinds = map[string]func(v *verify, d goldenDir) (ok bool, err error){
 	"logprobs.json":                counted((*verify).sampling),
 	"long.jsonl":                   counted((*verify).tokens),
 	"enforce_or_refuse.jsonl":      counted((*verify).schemas),
+	"conversations.json":           counted((*verify).templates),
 }
 
 // counts is how a file of cases went.
