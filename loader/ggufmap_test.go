@@ -254,3 +254,14 @@ func TestGGUFModelOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestFraction checks that the part of a size comes back.
+func TestFraction(t *testing.T) {
+	for n := 1; n < 700; n++ {
+		for part := range 3 * n {
+			if got := int(float64(n) * fraction(part, n)); got != part {
+				t.Fatalf("%d of %d: found %d", part, n, got)
+			}
+		}
+	}
+}

@@ -140,8 +140,11 @@ func decimal(v float64) json.Number {
 
 // fraction returns x with which int(n·x) is part, as configurations have parts of sizes.
 func fraction(part, n int) float64 {
-	x := float64(part) / float64(max(n, 1))
-	for int(float64(n)*x) < part {
+	if n < 1 {
+		return 1
+	}
+	x := float64(part) / float64(n)
+	if int(float64(n)*x) < part { // both operations were rounded down
 		x = math.Nextafter(x, math.Inf(1))
 	}
 	return x
