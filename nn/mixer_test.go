@@ -49,7 +49,7 @@ var mixers = []struct {
 	{"kda with a lower bound, without convolution", 24, recurrent(kda(KDA{Heads: 2, KeyHeads: 2, KeyDim: 16, ValueDim: 35, LowerBound: -5}, 0), Sigmoid)},
 	{"gsa", 24, recurrent(gsa(GSA{Heads: 4, KVHeads: 2, KeyDim: 6, ValueDim: 6, Slots: 7}, MapActivation, 3), Identity)},
 	{"gsa t2r", 24, recurrent(gsa(GSA{Heads: 2, KVHeads: 2, KeyDim: 6, ValueDim: 12, Slots: 20}, MapT2R, 0), Identity)},
-	{"hgrn", 24, recurrent(hgrn(HGRN{Channels: 300}, 3), SiLU)},
+	{"hgrn", 24, recurrent(hgrn(HGRN{Channels: 150}, 3), SiLU)},
 	{"hgrn without convolution", 24, recurrent(hgrn(HGRN{Channels: 128}, 0), SiLU)},
 	{"hgrn2", 24, recurrent(hgrn2(HGRN2{Heads: 2, KeyDim: 11, ValueDim: 12}, 4), Identity)},
 	{"hgrn2 without convolution", 24, recurrent(hgrn2(HGRN2{Heads: 3, KeyDim: 8, ValueDim: 8}, 0), Identity)},
