@@ -45,13 +45,14 @@ type workspace struct {
 }
 
 // Open loads the model directory dir: config.json, safetensors weights, and, where present, the
-// tokenizer, see [tokenizer.Open], and generation_config.json.
+// tokenizer, see [tokenizer.Open], and generation_config.json. Or it loads a GGUF file, by its own path
+// or as the only one in a directory without config.json: see [loader.Open].
 func Open(dir string, opts ...Option) (*Engine, error) {
 	ck, err := loader.Open(dir)
 	return newEngine(ck, err, opts)
 }
 
-// OpenFS loads a model directory of a file system, such as an embed.FS or a zip archive.
+// OpenFS loads a model directory or GGUF file of a file system, such as an embed.FS or a zip archive.
 func OpenFS(fsys fs.FS, dir string, opts ...Option) (*Engine, error) {
 	ck, err := loader.OpenFS(fsys, dir)
 	return newEngine(ck, err, opts)
@@ -72,16 +73,28 @@ func newEngine(ck *loader.Checkpoint, err error, opts []Option) (*Engine, error)
 	return e, nil
 }
 
-// load builds the model and reads the files beside it.
-func (e *Engine) load(o options) error {
-	var files [][]byte // that the tokenizer was made of
-	var err error
+// loadTokenizer opens the tokenizer, if there is one, and returns what it was made of.
+func (e *Engine) loadTokenizer() (files [][]byte, err error) {
+	if g := e.checkpoint.GGUF(); g != nil {
+		files = make([][]byte, 1)
+		e.tokenizer, files[0], err = ggufTokenizer(g)
+		return files, err
+	}
 	e.tokenizer, err = tokenizer.Open(func(name string) ([]byte, error) {
 		b, err := e.checkpoint.File(name)
 		files = append(files, b)
 		return b, err
 	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return files, err
+}
+
+// load builds the model and reads the files beside it.
+func (e *Engine) load(o options) error {
+	files, err := e.loadTokenizer()
+	if err != nil {
 		return err
 	}
 	if err := e.loadTemplate(o); err != nil {

@@ -55,11 +55,7 @@ func (c *Checkpoint) asTransformers() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.gguf.path, err)
 	}
-	tokens, err := c.gguf.tokenizerConfig()
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.gguf.path, err)
-	}
-	c.config, c.files = config, map[string][]byte{"tokenizer_config.json": tokens}
+	c.config, c.alone = config, true
 	c.tensors, c.names, c.derived = m.out.tensors, m.out.names, m.out.derived
 	return nil
 }

@@ -51,7 +51,7 @@ type Checkpoint struct {
 	metadata map[string]string
 	gguf     *GGUF
 	derived  map[string]func() []byte // the data of tensors that the file holds in another form
-	files    map[string][]byte        // of a model that is a single file; nil where the directory has them
+	alone    bool                     // a single file is all of the model
 	unmap    []func() error
 }
 
@@ -322,16 +322,12 @@ func (c *Checkpoint) GGUF() *GGUF { return c.gguf }
 
 // File returns the contents of another file of the directory, such as tokenizer.json, of at
 // most 64 MiB. The name must be a base name. The error wraps [fs.ErrNotExist] if there is no
-// such file. Of a model that is a GGUF file there is tokenizer_config.json, with the chat template,
-// and nothing of the directory.
+// such file; a model that is a GGUF file has none beside it.
 func (c *Checkpoint) File(name string) ([]byte, error) {
 	if !isBaseName(name) {
 		return nil, fmt.Errorf("loader: file name: found %s, expected a base name", quote(name))
 	}
-	if c.files != nil {
-		if data := c.files[name]; data != nil {
-			return data, nil
-		}
+	if c.alone {
 		return nil, fmt.Errorf("loader: %s: %w", c.dir.path(name), fs.ErrNotExist)
 	}
 	data, err := c.dir.read(name, maxSideFile)

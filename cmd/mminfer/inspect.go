@@ -15,7 +15,7 @@ import (
 	"github.com/mminfer/mminfer/models"
 )
 
-// inspected describes a model directory.
+// inspected describes a model.
 type inspected struct {
 	Model       string           `json:"model"`
 	Type        string           `json:"type"`
@@ -43,14 +43,14 @@ func (a *app) inspectCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect [DIR]",
 		Short: "Describe a model without loading it",
-		Long: `Inspect checks a model directory against its architecture, without packing weights,
+		Long: `Inspect checks a model directory or GGUF file against its architecture, without packing weights,
 and tells its size, the memory of a session and, with --tensors, every tensor.
 Without DIR it describes the built-in model.`,
 		Example: `  mminfer inspect
   mminfer inspect demo/fable --tensors
   mminfer inspect --json`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: directories,
+		ValidArgsFunction: modelPaths,
 	}
 	c.Flags().BoolVar(&tensors, "tensors", false, "list the tensors")
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
@@ -68,6 +68,11 @@ Without DIR it describes the built-in model.`,
 		}
 		return i.write(a.out)
 	})
+}
+
+// modelPaths completes arguments with directories and GGUF files.
+func modelPaths(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return []cobra.Completion{"gguf"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
 // directories completes arguments with directories.

@@ -38,13 +38,13 @@ divergence of B's predictions from A's, in nats a token, how often both find the
 token most probable, and by how much the probability of A's most probable token
 changes.
 
-A and B are model directories, optionally with a weight format: DIR@q8. A format alone
+A and B are model directories or GGUF files, optionally with a weight format: DIR@q8. A format alone
 means the model of -m, or the built-in one.`,
 		Example: `  mminfer kld f32 q8 -f demo/fable/held.txt
   mminfer kld -m demo/fable bf16 q8 -f demo/fable/held.txt --context 512
   mminfer kld demo/fable@f32 demo/fable@bf16 -f demo/fable/held.txt --json`,
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: directories,
+		ValidArgsFunction: modelPaths,
 	}
 	modelFlag(c, &k.dir)
 	k.threads = threadsFlag(c)

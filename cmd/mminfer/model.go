@@ -23,8 +23,8 @@ type modelFlags struct {
 
 // modelFlag adds -m.
 func modelFlag(c *cobra.Command, dir *string) {
-	c.Flags().StringVarP(dir, "model", "m", "", "`directory` of the model (default: the built-in one)")
-	_ = c.MarkFlagDirname("model") // fails only if the flag does not exist
+	c.Flags().StringVarP(dir, "model", "m", "", "`directory` or GGUF file of the model (default: the built-in one)")
+	_ = c.MarkFlagFilename("model", "gguf") // fails only if the flag does not exist; directories are completed too
 }
 
 func newModelFlags(c *cobra.Command) *modelFlags {

@@ -178,7 +178,7 @@ func (a *app) root() *cobra.Command {
 		Long: `mminfer runs sequence models that carry a state instead of a cache: mixtures of
 memories and their hybrids with attention. A small story-telling model is built
 in: commands use it unless -m names a model directory (config.json, safetensors,
-tokenizer.json).
+tokenizer.json) or a GGUF file.
 
 The environment variable MMINFER_CPU (portable, AVX2, AVX512, AVX512VNNI) limits
 the instruction sets used; results do not depend on it. NO_COLOR turns colours off.

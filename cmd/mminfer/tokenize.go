@@ -13,7 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mminfer/mminfer"
 	"github.com/mminfer/mminfer/demo"
+	"github.com/mminfer/mminfer/loader"
 	"github.com/mminfer/mminfer/tokenizer"
 )
 
@@ -119,10 +121,20 @@ func (t *tokenize) table(tokens []piece) error {
 	return w.Flush()
 }
 
-// openTokenizer reads the tokenizer of a model directory, or of the built-in model.
+// openTokenizer reads the tokenizer of a model directory or GGUF file, or of the built-in model.
 func openTokenizer(dir string) (*tokenizer.Tokenizer, error) {
 	if dir == "" {
 		return tokenizer.Open(func(name string) ([]byte, error) { return fs.ReadFile(demo.FS, demo.Fable+"/"+name) })
+	}
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+		ck, err := loader.OpenFile(dir)
+		if err != nil {
+			return nil, err
+		}
+		defer ck.Close()
+		if g := ck.GGUF(); g != nil {
+			return mminfer.GGUFTokenizer(g)
+		}
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
