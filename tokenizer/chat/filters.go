@@ -21,7 +21,7 @@ func init() {
 		"wordwrap":    define(filterWordWrap, "s", "width=", "break_long_words=", "wrapstring=", "break_on_hyphens="),
 		"escape":      onText(func(m *machine, s *str) value { return m.escape(s) }),
 		"e":           onText(func(m *machine, s *str) value { return m.escape(s) }),
-		"forceescape": onText(func(m *machine, s *str) value { return m.escape(&str{s: s.s, untrusted: s.untrusted}) }),
+		"forceescape": onText(func(m *machine, s *str) value { return m.escape(s.plain()) }),
 		"safe":        onText(func(_ *machine, s *str) value { return &str{s.s, s.untrusted, true} }),
 		"striptags":   onText(filterStripTags),
 		"urlencode":   define(filterURLEncode, "value"),

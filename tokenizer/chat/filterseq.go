@@ -167,9 +167,7 @@ func filterJoin(m *machine, a []value) value {
 		}
 		return m.join(d, parts).as(&str{safe: true})
 	}
-	s := *m.join(d, parts)
-	s.safe = false
-	return &s
+	return m.join(d, parts).plain()
 }
 
 func filterUnique(m *machine, a []value) value {

@@ -48,7 +48,7 @@ func filterReplace(m *machine, a []value) value {
 	s := m.string(a[0])
 	old, by := m.string(a[1]), m.string(a[2])
 	if !m.autoescape {
-		return m.replace(s, old, by, n).as(&str{})
+		return m.replace(s, old, by, n).plain()
 	}
 	if old.safe || by.safe && !s.safe {
 		s = m.escape(s)

@@ -159,6 +159,27 @@ func TestGoldenFeatures(t *testing.T) {
 	}
 }
 
+// One template renders for several at a time, and nothing that it does to a string stays.
+func TestConcurrentRender(t *testing.T) {
+	const want = "a&lt; a< &lt; a&lt;< True False"
+	tmpl, err := Parse("x", "{% set x = 'a<' %}{{ x | e }} {{ x }} {% set y = '<' | e %}{{ y | replace('q', 'z') }} {{ y | string | replace('&', 'a&') ~ '<' }} {{ y is escaped }} {{ x is escaped }}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("renderings", func(t *testing.T) {
+		for range 8 {
+			t.Run("one", func(t *testing.T) {
+				t.Parallel()
+				for range 100 {
+					if out, err := tmpl.Render(Input{}); err != nil || out.Text != want {
+						t.Fatalf("found %v, %v, expected %s", out, err, want)
+					}
+				}
+			})
+		}
+	})
+}
+
 // Typical templates take well under 200 microseconds.
 func BenchmarkRender(b *testing.B) {
 	in := readConversations(b)

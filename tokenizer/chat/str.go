@@ -29,16 +29,15 @@ func marked(s string, from ...*str) *str {
 
 // as returns s, marked like t as HTML or not.
 func (s *str) as(t *str) *str {
-	s.safe = t.safe
-	return s
+	if s.safe == t.safe {
+		return s
+	}
+	return &str{s.s, s.untrusted, t.safe}
 }
 
 // plain returns s without the mark of HTML.
 func (s *str) plain() *str {
-	if !s.safe {
-		return s
-	}
-	return &str{s: s.s, untrusted: s.untrusted}
+	return s.as(&str{})
 }
 
 func (s *str) ascii() bool {
