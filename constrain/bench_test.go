@@ -77,8 +77,8 @@ var largeTokens = sync.OnceValue(func() []string {
 		s := word(0x600, 0x1f700, 1)
 		add(s[:len(s)-1])
 	}
-	for _, change := range []func(string) string{strings.ToUpper, strings.Title, strings.ToLower, strings.TrimSpace, //nolint:staticcheck // words of one language
-		func(s string) string { return " " + s }, func(s string) string { return s + `"` }, func(s string) string { return s + "(" }} {
+	for _, change := range []func(string) string{strings.ToUpper, strings.ToLower, strings.TrimSpace,
+		func(s string) string { return strings.ToUpper(s[:1]) + s[1:] }, func(s string) string { return " " + s }, func(s string) string { return s + `"` }, func(s string) string { return s + "(" }} {
 		for _, s := range real[256:] {
 			add(change(s))
 		}

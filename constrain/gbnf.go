@@ -24,7 +24,7 @@ func GBNF(grammar string) (*Grammar, error) {
 	for _, name := range p.order {
 		r := p.rules[name]
 		if r.body == nil {
-			return nil, fmt.Errorf("constrain: %s: line %d: rule %s is used and not defined; add %s ::= ...", kind, r.line, name, name)
+			return nil, fmt.Errorf("constrain: %s: line %d: rule %s is used and not defined; define it", kind, r.line, name)
 		}
 		p.b.body(r.index, r.body)
 	}

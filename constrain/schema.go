@@ -54,7 +54,6 @@ type schema struct {
 	pointer string
 	never   bool
 	types   []jsonKind // nil: all
-	whole   bool       // numbers are integers unless "number" is a type too
 	enum    []*value   // nil: none
 
 	numbers numbers
