@@ -14,9 +14,9 @@ var ggufTokens = map[string]string{
 	"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token", "seperator": "sep_token", "mask": "mask_token",
 }
 
-// ggufChat returns the chat templates and special tokens of a GGUF file as the tokenizer_config.json
-// that a directory would have.
-func ggufChat(g *loader.GGUF, tok *tokenizer.Tokenizer) func(name string) ([]byte, error) {
+// GGUFChat returns the chat templates and special tokens of a GGUF file as the tokenizer_config.json
+// that a directory would have: a read function for [OpenChatTemplate] and [NewChatTemplate].
+func GGUFChat(g *loader.GGUF, tok *tokenizer.Tokenizer) func(name string) ([]byte, error) {
 	return func(name string) ([]byte, error) {
 		if name != "tokenizer_config.json" {
 			return nil, fs.ErrNotExist

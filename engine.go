@@ -131,7 +131,7 @@ func (e *Engine) load(o options) error {
 func (e *Engine) loadTemplate(o options) (err error) {
 	read := e.checkpoint.File
 	if g := e.checkpoint.GGUF(); g != nil {
-		read = ggufChat(g, e.tokenizer)
+		read = GGUFChat(g, e.tokenizer)
 	}
 	if o.template != "" {
 		e.template, err = NewChatTemplate("template", o.template, read, e.tokenizer)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mminfer/mminfer"
 	"github.com/mminfer/mminfer/demo"
+	"github.com/mminfer/mminfer/loader"
 	"github.com/mminfer/mminfer/tokenizer"
 	jinja "github.com/mminfer/mminfer/tokenizer/chat"
 )
@@ -135,7 +136,16 @@ func (t *template) conversation(args []string) (talk mminfer.Conversation, err e
 // open reads the template, and the special tokens of the model.
 func (t *template) open(tok *tokenizer.Tokenizer) (*mminfer.ChatTemplate, error) {
 	read := func(name string) ([]byte, error) { return fs.ReadFile(demo.FS, demo.Fable+"/"+name) }
-	if t.dir != "" {
+	if info, err := os.Stat(t.dir); err == nil && info.Mode().IsRegular() {
+		ck, err := loader.OpenFile(t.dir)
+		if err != nil {
+			return nil, err
+		}
+		defer ck.Close()
+		if g := ck.GGUF(); g != nil {
+			read = mminfer.GGUFChat(g, tok)
+		}
+	} else if t.dir != "" {
 		read = func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(t.dir, name)) }
 	}
 	if t.file == "" {

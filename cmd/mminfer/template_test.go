@@ -41,6 +41,11 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("%s: found %q, expected %q", c.args, got, c.want)
 		}
 	}
+	if _, err := os.Stat("../../testdata/gguf"); err == nil { // it is not in a module download
+		if got := must(t, messages, "template", "-m", "../../testdata/gguf/small.gguf"); !strings.Contains(got, "Hi<|im_end|>") {
+			t.Errorf("the template of a GGUF file: found %q", got)
+		}
+	}
 	got := must(t, messages, "template", "--template", tmpl, "--json")
 	if !strings.Contains(got, `"text": "<|im_start|>user\nHi<|im_end|><|im_end|>\n"`) || !strings.Contains(strings.Join(strings.Fields(got), ""), `"untrusted":[[17,29]]`) {
 		t.Errorf("found %s", got)
