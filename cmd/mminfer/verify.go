@@ -45,7 +45,8 @@ through the sub-directories too. For every case and tensor it tells the largest 
 the bound, and the error relative to what the reference itself errs in float32.
 
 Bare recurrences are compared in the same way. Directories of texts and tokens, of
-sampling stages and of JSON schemas are counted: mismatches / cases for each file.
+sampling stages, of JSON schemas and of diffusion samplers are counted: mismatches /
+cases for each file.
 
 The result does not depend on --split, --batch or -t: --dump writes what was
 computed, so that two runs can be compared byte for byte.`,

@@ -16,6 +16,7 @@ var goldenKinds = map[string]func(v *verify, d goldenDir) (ok bool, err error){
 	"long.jsonl":                   counted((*verify).tokens),
 	"enforce_or_refuse.jsonl":      counted((*verify).schemas),
 	"conversations.json":           counted((*verify).templates),
+	"dpm_solver.json":              (*verify).diffusion,
 }
 
 // counts is how a file of cases went.
