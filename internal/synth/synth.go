@@ -38,6 +38,17 @@ var presets = map[string]string{
  "pad_vocab_size_multiple": 16, "tie_embeddings": true}`,
 	"mamba2-1.3b": `{"d_model": 2048, "n_layer": 48, "vocab_size": 50277, "ssm_cfg": {"layer": "Mamba2"}, "rms_norm": true,
  "pad_vocab_size_multiple": 16, "tie_embeddings": true}`,
+	// Models of about 130M parameters, to compare architectures: RWKV-7 in the shape of
+	// fla-hub/rwkv7-168M-pile, the others of its width.
+	"rwkv7-130m": `{"model_type": "rwkv7", "hidden_size": 768, "hidden_ratio": 4, "num_hidden_layers": 12, "head_dim": 64, "decay_low_rank_dim": 64,
+ "gate_low_rank_dim": 128, "a_low_rank_dim": 64, "v_low_rank_dim": 32, "norm_first": true, "norm_bias": true, "norm_eps": 1e-5,
+ "vocab_size": 32000, "tie_word_embeddings": true}`,
+	"gla-130m": `{"model_type": "gla", "hidden_size": 768, "num_hidden_layers": 14, "num_heads": 4, "expand_k": 0.5, "expand_v": 1,
+ "norm_eps": 1e-6, "vocab_size": 32000, "tie_word_embeddings": true}`,
+	"gated_deltanet-130m": `{"model_type": "gated_deltanet", "hidden_size": 768, "num_hidden_layers": 12, "num_heads": 6, "head_dim": 96,
+ "expand_v": 2, "norm_eps": 1e-6, "vocab_size": 32000, "tie_word_embeddings": true}`,
+	"mom-130m": `{"model_type": "mom", "hidden_size": 768, "num_hidden_layers": 9, "num_heads": 3, "head_dim": 256, "expand_v": 1,
+ "hidden_ratio": 3, "norm_eps": 1e-6, "vocab_size": 32000, "num_memories": 4, "topk": 2, "shared_mem": true, "tie_word_embeddings": true}`,
 	// linear-moe-hub/MoM-Gated-Deltanet-340M and -1.3B, as the paper's repository configures them.
 	"mom-340m": `{"model_type": "mom_gated_deltanet", "hidden_size": 1024, "num_hidden_layers": 24, "num_heads": 4,
  "head_dim": 256, "expand_v": 1, "hidden_ratio": 3, "norm_eps": 1e-6, "vocab_size": 32000, "num_memories": 4, "topk": 2,
