@@ -40,8 +40,10 @@ func IPNDM[F Float](r *Run[F], grid []Level) error {
 		w := bashforth[min(i, 3)]
 		combine(sum, term[F]{w[0], e[0]}, term[F]{w[1], e[1]}, term[F]{w[2], e[2]}, term[F]{w[3], e[3]})
 		from, to := grid[i], grid[i+1]
-		a := to.Alpha / max(from.Alpha, 1e-8)
-		combine(r.X, term[F]{a, r.X}, term[F]{to.Sigma - a*from.Sigma, sum})
+		// The data that the noise leaves, 0 where there is no signal, and then the next level.
+		a := max(from.Alpha, 1e-8)
+		combine(r.X, term[F]{1 / a, r.X}, term[F]{-from.Sigma / a, sum})
+		combine(r.X, term[F]{to.Alpha, r.X}, term[F]{to.Sigma, sum})
 		if err := r.after(i, len(grid)-1, to, false); err != nil {
 			return err
 		}
