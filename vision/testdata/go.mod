@@ -1,0 +1,3 @@
+module github.com/mminfer/mminfer/vision/testdata
+
+go 1.26.0
