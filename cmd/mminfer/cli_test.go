@@ -58,6 +58,7 @@ func TestOutput(t *testing.T) {
 		{"verify", "", []string{"verify", "demo/fable", "-t", "1"}},
 		{"verify_quiet", "", []string{"verify", "-q", "models/testdata/golden/mom_fla", "--batch", "--split", "3"}},
 		{"verify_tokens", "", []string{"verify", "tokenizer/testdata/golden/clip", "tokenizer/testdata/golden/sp_unigram_t5"}},
+		{"verify_pictures", "", []string{"verify", "vision/testdata/golden"}},
 		{"perplexity", string(held), []string{"perplexity", "-n", "40"}},
 		{"perplexity_windows", string(held), []string{"perplexity", "-n", "40", "--context", "16", "--stride", "8"}},
 		{"kld", string(held), []string{"kld", "f32", "q8", "-n", "40", "-c", "16"}},

@@ -17,6 +17,7 @@ var goldenKinds = map[string]func(v *verify, d goldenDir) (ok bool, err error){
 	"enforce_or_refuse.jsonl":      counted((*verify).schemas),
 	"conversations.json":           counted((*verify).templates),
 	"dpm_solver.json":              (*verify).diffusion,
+	"rgb_28x28_identity.png":       (*verify).pictures,
 }
 
 // counts is how a file of cases went.
