@@ -84,8 +84,8 @@ func (o *Adaptive) defaults(n int) error {
 	if o.MaxSteps <= 0 {
 		o.MaxSteps = 10_000
 	}
-	if o.Order != 2 && o.Order != 3 || !(o.Absolute > 0 && o.Relative > 0 && o.First > 0) || n%o.Batch != 0 {
-		return fmt.Errorf("diffusion: DPMAdaptive: %+v for %d elements: want order 2 or 3, positive tolerances and first step, samples of equal length", *o, n)
+	if o.Order != 2 && o.Order != 3 || o.Form != Data && o.Form != Noise || !(o.Absolute > 0 && o.Relative > 0 && o.First > 0) || n%o.Batch != 0 {
+		return fmt.Errorf("diffusion: DPMAdaptive: %+v for %d elements: want order 2 or 3, Data or Noise, positive tolerances and first step, samples of equal length", *o, n)
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func attempt[F Float](o *Adaptive, r *Run[F], at []Level, m [][]F, low, high []F
 			x = r.X
 		}
 		if k > 0 || fresh {
-			if err := r.estimate(m[k], x, at[k], o.Form); err != nil {
+			if err := r.Denoise(m[k], x, at[k], o.Form); err != nil {
 				return err
 			}
 		}

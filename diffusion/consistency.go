@@ -38,7 +38,7 @@ func resample[F Float](r *Run[F], grid []Level, solver string, drawLast bool, da
 	buf := r.scratch(2)
 	x0, z := buf[0], buf[1]
 	for i := range n {
-		if err := r.estimate(x0, r.X, grid[i], Data); err != nil {
+		if err := r.Denoise(x0, r.X, grid[i], Data); err != nil {
 			return err
 		}
 		to := grid[i+1]
@@ -78,7 +78,7 @@ func TCD[F Float](r *Run[F], grid, inner []Level) error {
 	buf := r.scratch(3)
 	x0, eps, z := buf[0], buf[1], buf[2]
 	for i := range n {
-		if err := r.estimate(x0, r.X, grid[i], Data); err != nil {
+		if err := r.Denoise(x0, r.X, grid[i], Data); err != nil {
 			return err
 		}
 		toNoise(eps, r.X, x0, grid[i])

@@ -34,7 +34,7 @@ func DDIM[F Float](r *Run[F], grid []Level, o Implicit[F]) error {
 	x0, eps, z := buf[0], buf[1], buf[2]
 	for i := range len(grid) - 1 {
 		from, to := grid[i], to[i]
-		if err := r.estimate(x0, r.X, from, Data); err != nil {
+		if err := r.Denoise(x0, r.X, from, Data); err != nil {
 			return err
 		}
 		toNoise(eps, r.X, x0, from)

@@ -46,7 +46,7 @@ func DDPM[F Float](r *Run[F], grid []Level, o Ancestral[F]) error {
 	x0, z := buf[0], buf[1]
 	for i := range len(grid) - 1 {
 		from, to := grid[i], grid[i+1]
-		if err := r.estimate(x0, r.X, from, Data); err != nil {
+		if err := r.Denoise(x0, r.X, from, Data); err != nil {
 			return err
 		}
 		ratio := from.Alpha / to.Alpha

@@ -3,7 +3,7 @@
 //
 // A sample is x = α·x0 + σ·ε, where x0 is data and ε is normal noise. A [Level] is one pair (α, σ) with
 // the time by which the network knows it. What a network predicts, ε, x0, v or a flow, is wrapped away
-// once, by [Predict], into a [Denoiser], which estimates x0; guidance and thresholding wrap that. A solver
+// once, by [Predict], into a [Denoiser], which estimates x0 or ε; guidance and thresholding wrap that. A solver
 // is one function in one file that moves a [Run] along a grid of levels:
 //
 //	grid, err := diffusion.Grid(schedule, diffusion.LogSNR, 1, schedule.End(), 20)

@@ -18,7 +18,7 @@ func DPMSDE[F Float](r *Run[F], grid []Level, at func(sigma float64) Level) erro
 	n := len(grid) - 1
 	for i := range n {
 		a, b := grid[i].Sigma, grid[i+1].Sigma
-		if err := r.estimate(x0, r.X, grid[i], Data); err != nil {
+		if err := r.Denoise(x0, r.X, grid[i], Data); err != nil {
 			return err
 		}
 		if b == 0 {
@@ -29,7 +29,7 @@ func DPMSDE[F Float](r *Run[F], grid []Level, at func(sigma float64) Level) erro
 		copy(before, r.X)
 		for stage, to := range [2]Level{mid, grid[i+1]} {
 			if stage == 1 {
-				if err := r.estimate(x0, r.X, mid, Data); err != nil {
+				if err := r.Denoise(x0, r.X, mid, Data); err != nil {
 					return err
 				}
 			}

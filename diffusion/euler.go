@@ -7,7 +7,7 @@ import (
 
 // Churn adds noise before each Euler step and lets the step remove it (Karras et al. 2022,
 // arXiv:2206.00364, algorithm 2). The network is asked at the level before the noise is added, as in
-// diffusers, and the noise it finds there is used.
+// diffusers, and the slope it finds there is used.
 type Churn struct {
 	Total       float64 // over all steps; 0 is none
 	Noise       float64 // the deviation of what is added, 0 is 1
@@ -27,11 +27,11 @@ func Euler[F Float](r *Run[F], grid []Level, c Churn) error {
 		return err
 	}
 	buf := r.scratch(2)
-	x0, z := buf[0], buf[1]
+	d, z := buf[0], buf[1]
 	n := len(grid) - 1
 	for i := range n {
 		a, b := grid[i].Sigma, grid[i+1].Sigma
-		if err := r.estimate(x0, r.X, grid[i], Data); err != nil {
+		if err := r.Denoise(d, r.X, grid[i], Slope); err != nil {
 			return err
 		}
 		high, noise := a, 0.0
@@ -43,8 +43,7 @@ func Euler[F Float](r *Run[F], grid []Level, c Churn) error {
 				noise *= c.Noise
 			}
 		}
-		d := (b - high) / a
-		combine(r.X, term[F]{1 + d, r.X}, term[F]{-d, x0}, term[F]{noise, z})
+		combine(r.X, term[F]{1, r.X}, term[F]{b - high, d}, term[F]{noise, z})
 		if err := r.after(i, n, grid[i+1], false); err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ func EulerAncestral[F Float](r *Run[F], grid []Level) error {
 	buf := r.scratch(2)
 	x0, z := buf[0], buf[1]
 	for i := range len(grid) - 1 {
-		if err := r.estimate(x0, r.X, grid[i], Data); err != nil {
+		if err := r.Denoise(x0, r.X, grid[i], Data); err != nil {
 			return err
 		}
 		r.Noise(z)

@@ -104,9 +104,15 @@ func deviation[F Float](x []F) float64 {
 // arXiv:2105.05233, algorithm 2), which is x0 ← x0 + scale·σ²/α·∇log p.
 func ClassifierGuided[F Float](d Denoiser[F], grad func(dst, x []F, at Level) error, scale float64) Denoiser[F] {
 	var g []F
-	return func(dst, x []F, at Level) error {
-		if at.Alpha == 0 {
-			return fmt.Errorf("diffusion: classifier guidance where there is no signal (α = 0): start at a lower level")
+	return func(dst, x []F, at Level, form Form) error {
+		c := -scale * at.Sigma
+		if form != Noise {
+			if at.Alpha == 0 {
+				return fmt.Errorf("diffusion: classifier guidance where there is no signal (α = 0): start at a lower level")
+			}
+			if c /= at.Alpha; form == Data {
+				c *= -at.Sigma
+			}
 		}
 		if len(g) != len(x) {
 			g = make([]F, len(x))
@@ -114,10 +120,10 @@ func ClassifierGuided[F Float](d Denoiser[F], grad func(dst, x []F, at Level) er
 		if err := grad(g, x, at); err != nil {
 			return err
 		}
-		if err := d(dst, x, at); err != nil {
+		if err := d(dst, x, at, form); err != nil {
 			return err
 		}
-		combine(dst, term[F]{1, dst}, term[F]{scale * at.Sigma * at.Sigma / at.Alpha, g})
+		combine(dst, term[F]{1, dst}, term[F]{c, g})
 		return nil
 	}
 }

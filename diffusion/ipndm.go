@@ -34,7 +34,7 @@ func IPNDM[F Float](r *Run[F], grid []Level) error {
 	e, sum := buf[:4], buf[4]
 	for i := range len(grid) - 1 {
 		turn(e)
-		if err := r.estimate(e[0], r.X, grid[i], Noise); err != nil {
+		if err := r.Denoise(e[0], r.X, grid[i], Noise); err != nil {
 			return err
 		}
 		w := bashforth[min(i, 3)]

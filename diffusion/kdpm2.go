@@ -13,15 +13,15 @@ func KDPM2[F Float](r *Run[F], grid []Level, at func(sigma float64) Level, withN
 		return err
 	}
 	buf := r.scratch(3)
-	x0, before, z := buf[0], buf[1], buf[2]
+	d, before, z := buf[0], buf[1], buf[2]
 	n := len(grid) - 1
 	for i := range n {
 		a, b := grid[i].Sigma, grid[i+1].Sigma
-		if err := r.estimate(x0, r.X, grid[i], Data); err != nil {
+		if err := r.Denoise(d, r.X, grid[i], Slope); err != nil {
 			return err
 		}
 		if b == 0 {
-			copy(r.X, x0)
+			combine(r.X, term[F]{1, r.X}, term[F]{-a, d})
 			return r.after(i, n, grid[i+1], false)
 		}
 		down, up := b, 0.0
@@ -30,18 +30,17 @@ func KDPM2[F Float](r *Run[F], grid []Level, at func(sigma float64) Level, withN
 		}
 		mid := at(math.Exp((math.Log(a) + math.Log(down)) / 2))
 		copy(before, r.X)
-		combine(r.X, term[F]{mid.Sigma / a, r.X}, term[F]{1 - mid.Sigma/a, x0})
+		combine(r.X, term[F]{1, r.X}, term[F]{mid.Sigma - a, d})
 		if err := r.after(i, n, mid, true); err != nil {
 			return err
 		}
-		if err := r.estimate(x0, r.X, mid, Data); err != nil {
+		if err := r.Denoise(d, r.X, mid, Slope); err != nil {
 			return err
 		}
 		if withNoise {
 			r.Noise(z)
 		}
-		d := (down - a) / mid.Sigma
-		combine(r.X, term[F]{1, before}, term[F]{d, r.X}, term[F]{-d, x0}, term[F]{up, z})
+		combine(r.X, term[F]{1, before}, term[F]{down - a, d}, term[F]{up, z})
 		if err := r.after(i, n, grid[i+1], false); err != nil {
 			return err
 		}

@@ -17,11 +17,9 @@ func LMS[F Float](r *Run[F], grid []Level, order int) error {
 	d := r.scratch(4) // dx/dσ, the newest first
 	for i := range len(grid) - 1 {
 		turn(d)
-		if err := r.estimate(d[0], r.X, grid[i], Data); err != nil {
+		if err := r.Denoise(d[0], r.X, grid[i], Slope); err != nil {
 			return err
 		}
-		s := 1 / grid[i].Sigma
-		combine(d[0], term[F]{s, r.X}, term[F]{-s, d[0]})
 		c := adams(grid, i, min(order, i+1))
 		combine(r.X, term[F]{1, r.X}, term[F]{c[0], d[0]}, term[F]{c[1], d[1]}, term[F]{c[2], d[2]}, term[F]{c[3], d[3]})
 		if err := r.after(i, len(grid)-1, grid[i+1], false); err != nil {

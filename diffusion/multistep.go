@@ -30,7 +30,7 @@ func DPMMultistep[F Float](r *Run[F], grid []Level, o Multistep) error {
 	history, z := buf[:3], buf[3]
 	for i := range len(grid) - 1 {
 		turn(history)
-		if err := r.estimate(history[0], r.X, grid[i], o.Form); err != nil {
+		if err := r.Denoise(history[0], r.X, grid[i], o.Form); err != nil {
 			return err
 		}
 		if o.Stochastic {
@@ -58,7 +58,7 @@ func (o Multistep) check(grid []Level) error {
 	if o.Stochastic && grid[len(grid)-1].Lambda() < grid[0].Lambda() {
 		return fmt.Errorf("diffusion: DPMMultistep: an SDE does not run backwards: want a grid of falling noise")
 	}
-	return checkOrders("DPMMultistep", o.Orders, grid, most)
+	return checkOrders("DPMMultistep", o.Form, o.Orders, grid, most)
 }
 
 // update is x ← x·X + Σ m·history + z·noise.

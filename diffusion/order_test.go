@@ -177,7 +177,7 @@ func solved(t *testing.T, run solver, n int) (worst float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Run[float64]{X: start(), Denoise: mixtureData}
+	r := &Run[float64]{X: start(), Denoise: FromData(mixtureData)}
 	if err := run(r, grid); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestTimeUniform(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := &Run[float64]{X: start(), Denoise: mixtureData}
+			r := &Run[float64]{X: start(), Denoise: FromData(mixtureData)}
 			if err := row.run(r, grid); err != nil {
 				t.Fatal(err)
 			}
@@ -244,10 +244,10 @@ func TestAdaptive(t *testing.T) {
 		{Adaptive{Order: 2}, 38, 1},
 	} {
 		calls := 0
-		r := &Run[float64]{X: start(), Denoise: func(dst, x []float64, l Level) error {
+		r := &Run[float64]{X: start(), Denoise: FromData(func(dst, x []float64, l Level) error {
 			calls++
 			return mixtureData(dst, x, l)
-		}}
+		})}
 		row.o.Batch = len(r.X)
 		n, err := DPMAdaptive(r, s, 1, 1e-3, row.o)
 		if err != nil {

@@ -37,8 +37,11 @@ func FastOrders(nfe, order int) ([]int, error) {
 }
 
 // checkOrders holds the orders of a grid's steps against what a solver has, and against the number of
-// values that are there at each step.
-func checkOrders(solver string, orders []int, grid []Level, most int) error {
+// values that are there at each step; and the form.
+func checkOrders(solver string, form Form, orders []int, grid []Level, most int) error {
+	if form != Data && form != Noise {
+		return fmt.Errorf("diffusion: %s: form %d, want Data or Noise", solver, form)
+	}
 	n := len(grid) - 1
 	if len(orders) != n {
 		return fmt.Errorf("diffusion: %s: %d orders for %d steps", solver, len(orders), n)

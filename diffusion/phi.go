@@ -2,15 +2,6 @@ package diffusion
 
 import "math"
 
-// A Form is what an exponential integrator interpolates between steps.
-type Form int
-
-// Data is x0, the form of DPM-Solver++; Noise is ε, the form of DPM-Solver.
-const (
-	Data Form = iota
-	Noise
-)
-
 // phi returns φ1(h) = e^h - 1, φ2 = φ1/h - 1, φ3 = φ2/h - 1/2: the integrals over a step of e^(h-τ) times
 // 1, τ/h and (τ/h)²/2, without their factors. The data form is φ(-h). Near 0, where the divisions lose their
 // digits, they are power series; all are 0 at 0.

@@ -35,7 +35,7 @@ func PNDM[F Float](r *Run[F], grid []Level, halfway [][2]Level) error {
 	stored := 0
 	for i := range n {
 		turn(e)
-		if err := r.estimate(e[0], r.X, grid[i], Noise); err != nil {
+		if err := r.Denoise(e[0], r.X, grid[i], Noise); err != nil {
 			return err
 		}
 		stored = min(stored+1, 4)
@@ -71,7 +71,7 @@ func repeat[F Float](r *Run[F], n int, grid []Level, e, sum, before []F) error {
 	if err := r.after(0, n, grid[1], true); err != nil {
 		return err
 	}
-	if err := r.estimate(sum, r.X, grid[1], Noise); err != nil {
+	if err := r.Denoise(sum, r.X, grid[1], Noise); err != nil {
 		return err
 	}
 	combine(sum, term[F]{0.5, e}, term[F]{0.5, sum})
@@ -90,7 +90,7 @@ func rungeKutta[F Float](r *Run[F], i, n int, at [4]Level, e, sum, before, stage
 		if err := r.after(i, n, to, true); err != nil {
 			return err
 		}
-		if err := r.estimate(stage, r.X, to, Noise); err != nil {
+		if err := r.Denoise(stage, r.X, to, Noise); err != nil {
 			return err
 		}
 		w := 1. / 3

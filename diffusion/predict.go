@@ -32,8 +32,8 @@ func (p Prediction) String() string {
 // Predict makes a denoiser of a network.
 func Predict[F Float](net Network[F], p Prediction) Denoiser[F] {
 	var scaled []F
-	return func(dst, x []F, at Level) error {
-		cx, co, err := p.coefficients(at)
+	return func(dst, x []F, at Level, form Form) error {
+		cx, co, err := p.coefficients(at, form)
 		if err != nil {
 			return err
 		}
@@ -53,9 +53,29 @@ func Predict[F Float](net Network[F], p Prediction) Denoiser[F] {
 	}
 }
 
-// coefficients of x and of the output in x0.
-func (p Prediction) coefficients(at Level) (cx, co float64, err error) {
+// coefficients of x and of the output in a form.
+func (p Prediction) coefficients(at Level, form Form) (cx, co float64, err error) {
+	if p < Epsilon || p > Score {
+		return 0, 0, fmt.Errorf("diffusion: %v: want Epsilon, Sample, V, Flow or Score", p)
+	}
 	a, s := at.Alpha*at.Scale, at.Sigma*at.Scale // of the network's input
+	switch form {
+	case Slope:
+		cx, co, err = p.coefficients(at, Data)
+		return (1 - cx) / at.Sigma, -co / at.Sigma, err
+	case Noise:
+		switch p {
+		case Epsilon:
+			return 0, 1, nil
+		case Sample:
+			return 1 / at.Sigma, -at.Alpha / at.Sigma, nil
+		case V:
+			return s * at.Scale, a, nil
+		case Flow:
+			return 1, at.Alpha, nil
+		}
+		return 0, -s, nil
+	}
 	if at.Alpha == 0 && (p == Epsilon || p == Score) {
 		return 0, 0, fmt.Errorf("diffusion: a network that predicts the %v says nothing of x0 where there is no signal (α = 0): start at a lower level, or use a v-prediction", p)
 	}
@@ -68,10 +88,8 @@ func (p Prediction) coefficients(at Level) (cx, co float64, err error) {
 		return a * at.Scale, -s, nil
 	case Flow:
 		return 1, -at.Sigma, nil
-	case Score:
-		return 1 / at.Alpha, s * s / a, nil
 	}
-	return 0, 0, fmt.Errorf("diffusion: %v: want Epsilon, Sample, V, Flow or Score", p)
+	return 1 / at.Alpha, s * s / a, nil
 }
 
 // EDM makes a denoiser of a network with the preconditioning of Karras et al. 2022, arXiv:2206.00364,
@@ -79,7 +97,7 @@ func (p Prediction) coefficients(at Level) (cx, co float64, err error) {
 // Its levels have α = 1; their time and scale are not used.
 func EDM[F Float](net Network[F], data float64) Denoiser[F] {
 	var scaled []F
-	return func(dst, x []F, at Level) error {
+	return FromData(func(dst, x []F, at Level) error {
 		if !(data > 0) || at.Alpha != 1 || !(at.Sigma > 0) {
 			return fmt.Errorf("diffusion: EDM: deviation %g of the data at α = %g, σ = %g: want positive ones and α = 1", data, at.Alpha, at.Sigma)
 		}
@@ -93,5 +111,5 @@ func EDM[F Float](net Network[F], data float64) Denoiser[F] {
 		}
 		combine(dst, term[F]{data * data / v, x}, term[F]{at.Sigma * data / math.Sqrt(v), dst})
 		return nil
-	}
+	})
 }

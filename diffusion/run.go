@@ -5,9 +5,37 @@ import (
 	"fmt"
 )
 
-// A Denoiser writes to dst [n] its estimate of x0 from the noisy x [n] at a level. dst and x do not
-// overlap, and x keeps its values. Every solver is driven by one; see [Predict].
-type Denoiser[F Float] func(dst, x []F, at Level) error
+// A Form is what a solver asks for, where x = α·x0 + σ·ε.
+type Form int
+
+// Data is x0, the form of DPM-Solver++. Noise is ε, the form of DPM-Solver. Slope is (x - x0)/σ, which is
+// dx/dσ on levels with α = 1, where it is ε, and on those of a flow, where it is ε - x0.
+const (
+	Data Form = iota
+	Noise
+	Slope
+)
+
+// A Denoiser writes to dst [n] its estimate, in some form, of what the noisy x [n] at a level is made of.
+// dst and x do not overlap, and x keeps its values. Every solver is driven by one; see [Predict] and
+// [FromData].
+type Denoiser[F Float] func(dst, x []F, at Level, form Form) error
+
+// FromData makes a denoiser of a function that estimates x0.
+func FromData[F Float](data func(dst, x []F, at Level) error) Denoiser[F] {
+	return func(dst, x []F, at Level, form Form) error {
+		if err := data(dst, x, at); err != nil {
+			return err
+		}
+		switch form {
+		case Noise:
+			toNoise(dst, x, dst, at)
+		case Slope:
+			combine(dst, term[F]{1 / at.Sigma, x}, term[F]{-1 / at.Sigma, dst})
+		}
+		return nil
+	}
+}
 
 // A Run is one sampling: the sample, what denoises it, and what looks on. It is not for
 // concurrent use; one that is used again keeps its buffers.
@@ -67,17 +95,6 @@ func (r *Run[F]) after(i, n int, at Level, inner bool) error {
 		return nil
 	}
 	return r.After(Progress{Step: i + 1, Steps: n, Level: at, Inner: inner}, r.X)
-}
-
-// estimate writes what x holds at a level: x0, or the noise.
-func (r *Run[F]) estimate(dst, x []F, at Level, form Form) error {
-	if err := r.Denoise(dst, x, at); err != nil {
-		return err
-	}
-	if form == Noise {
-		toNoise(dst, x, dst, at)
-	}
-	return nil
 }
 
 // toNoise writes ε = (x - α·x0)/σ. dst may be either of them.

@@ -76,7 +76,7 @@ func DPMSinglestep[F Float](r *Run[F], grid []Level, o Singlestep) error {
 		if k == 1 {
 			copy(base, r.X)
 		}
-		if err := r.estimate(m[k-1], r.X, grid[i], o.Form); err != nil {
+		if err := r.Denoise(m[k-1], r.X, grid[i], o.Form); err != nil {
 			return err
 		}
 		inner := i+1 < len(o.Stages) && o.Stages[i+1] == k+1
@@ -98,7 +98,7 @@ func (o Singlestep) check(grid []Level) error {
 			return fmt.Errorf("diffusion: DPMSinglestep: stage %d at interval %d: want 1, 2 or 3 in turn", k, i+1)
 		}
 	}
-	return checkOrders("DPMSinglestep", o.Stages, grid, 3)
+	return checkOrders("DPMSinglestep", o.Form, o.Stages, grid, 3)
 }
 
 // singleStep returns the coefficients of x and of the values at all levels but the last in a step from

@@ -8,12 +8,12 @@ import (
 
 // Correct wraps a denoiser so that a correction is applied to every estimate of x0.
 func Correct[F Float](d Denoiser[F], correct func(x0 []F) error) Denoiser[F] {
-	return func(dst, x []F, at Level) error {
-		if err := d(dst, x, at); err != nil {
+	return FromData(func(dst, x []F, at Level) error {
+		if err := d(dst, x, at, Data); err != nil {
 			return err
 		}
 		return correct(dst)
-	}
+	})
 }
 
 // Clip returns a correction that clamps every element to [-limit, limit].

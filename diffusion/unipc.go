@@ -32,7 +32,7 @@ func UniPCMultistep[F Float](r *Run[F], grid []Level, o UniPC) error {
 	m, before := buf[:4], buf[4] // m[0] is the newest value, before the sample before the last prediction
 	for i := range len(grid) - 1 {
 		turn(m)
-		if err := r.estimate(m[0], r.X, grid[i], o.Form); err != nil {
+		if err := r.Denoise(m[0], r.X, grid[i], o.Form); err != nil {
 			return err
 		}
 		if i > 0 && !slices.Contains(o.Skip, i-1) {
@@ -56,7 +56,7 @@ func (o UniPC) check(grid []Level) error {
 	if o.Compat && grid[len(grid)-1].Sigma == 0 && (o.B1 || o.Form == Noise) {
 		return fmt.Errorf("diffusion: UniPCMultistep: B1 or the noise form with a last level without noise is NaN in the reference: end at the last positive one")
 	}
-	return checkOrders("UniPCMultistep", o.Orders, grid, 3)
+	return checkOrders("UniPCMultistep", o.Form, o.Orders, grid, 3)
 }
 
 // step returns the coefficients of a step from level i: of x, of the value at its end, which a prediction
