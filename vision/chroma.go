@@ -93,15 +93,15 @@ func yccRow(dst, luma, cb, cr []uint8) {
 	const (
 		redCr, blueCb   = 91881, 116130 // 1.402 and 1.772
 		greenCb, greenC = 22554, 46802  // 0.34414 and 0.71414
-		half            = 1 << 15
+		round           = 1 << 15
 	)
 	cb, cr = cb[:len(luma)], cr[:len(luma)]
 	dst = dst[:3*len(luma)]
 	for i, y := range luma {
 		y, b, r := int32(y), int32(cb[i])-128, int32(cr[i])-128
-		dst[3*i] = clip(y + (redCr*r+half)>>16)
-		dst[3*i+1] = clip(y + (half-greenCb*b-greenC*r)>>16)
-		dst[3*i+2] = clip(y + (blueCb*b+half)>>16)
+		dst[3*i] = clip(y + (redCr*r+round)>>16)
+		dst[3*i+1] = clip(y + (round-greenCb*b-greenC*r)>>16)
+		dst[3*i+2] = clip(y + (blueCb*b+round)>>16)
 	}
 }
 
@@ -114,5 +114,8 @@ func interleave(dst, a, b, c []uint8) {
 
 // clip saturates to a byte.
 func clip(v int32) uint8 {
-	return uint8(min(max(v, 0), 255))
+	if uint32(v) <= 255 {
+		return uint8(v)
+	}
+	return uint8(^v >> 31) // all ones above, zero below
 }

@@ -29,7 +29,7 @@ var (
 // Limits bound what a picture may cost. They hold for what its header claims, before anything is
 // decoded. Zero fields have the defaults.
 //
-// Decoding takes up to 12 bytes of memory a pixel, 20 for a progressive JPEG.
+// Decoding takes up to 20 bytes of memory a pixel, 30 for a progressive JPEG of four components.
 type Limits struct {
 	MaxPixels int // width x height, by default 64 Mi
 	MaxSide   int // width and height, by default 65536
@@ -101,6 +101,9 @@ func DecodeInfo(data []byte, limits Limits) (Info, error) {
 // their high byte except that grey is clipped to 255. Of an animation it takes the first
 // frame. EXIF orientation is ignored, except for the orientation tag of TIFF, which Pillow
 // applies as it loads. It does not keep data.
+//
+// There is no decoder for arithmetic codes in JPEG, run lengths and 16 bits in BMP, inks, JPEG
+// and sample widths other than 1, 8 and 16 bits in TIFF: they are [ErrUnsupported].
 func Decode(data []byte, limits Limits) (*Image, error) {
 	f, h, err := open(data, limits)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"math"
 	"os"
@@ -183,6 +184,38 @@ func TestBicubic(t *testing.T) {
 					t.Fatalf("%d to %d, pixel %d: %d weights from %d, off by %v", in, out, o, len(k), w.first[o], e)
 				}
 			}
+		}
+	}
+}
+
+// Rows between two chroma rows, whose rounding alternates so that it does not shift the mean.
+func TestUpsampler(t *testing.T) {
+	for _, c := range []struct {
+		ratio image.YCbCrSubsampleRatio
+		y     int
+		want  []uint8 // of the planes below
+	}{
+		{image.YCbCrSubsampleRatio440, 0, []uint8{0, 8, 100, 6, 0, 0}},
+		{image.YCbCrSubsampleRatio440, 1, []uint8{1, 7, 76, 5, 1, 1}},
+		{image.YCbCrSubsampleRatio440, 2, []uint8{1, 3, 26, 3, 1, 1}},
+		{image.YCbCrSubsampleRatio440, 3, []uint8{2, 2, 2, 2, 2, 2}},
+		{image.YCbCrSubsampleRatio422, 0, []uint8{0, 2, 6, 31, 77, 100}},
+		{image.YCbCrSubsampleRatio420, 0, []uint8{0, 2, 6, 31, 77, 100}},
+		{image.YCbCrSubsampleRatio420, 1, []uint8{1, 2, 5, 24, 58, 75}},
+		{image.YCbCrSubsampleRatio411, 0, []uint8{0, 0, 0, 0, 8, 8}},
+		{image.YCbCrSubsampleRatio410, 3, []uint8{2, 2, 2, 2, 2, 2}},
+	} {
+		m := image.NewYCbCr(image.Rect(0, 0, 6, 4), c.ratio)
+		for i, v := range []uint8{0, 8, 100, 6, 0, 0} {
+			if i < m.CStride {
+				m.Cb[i] = v
+			}
+		}
+		for i := range m.CStride {
+			m.Cb[m.CStride+i] = 2
+		}
+		if got := newUpsampler(m).row(m.Cb, c.y, 0); !slices.Equal(got, c.want) {
+			t.Errorf("%v, row %d: %v, want %v", c.ratio, c.y, got, c.want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package vision
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"io"
@@ -34,7 +35,7 @@ func readJPEGHeader(data []byte) (h header, err error) {
 			h.jpeg.scan = at
 			h.jpeg.rgb = !jfif && (adobe && transform == 0 || !adobe && ids == "RGB")
 			h.jpeg.ycck = adobe && transform != 0
-			return h, h.jpeg.check()
+			return h, h.jpeg.check(data[at:])
 		case marker == 0xe0 && bytes.HasPrefix(body, []byte("JFIF\x00")):
 			jfif = true
 		case marker == 0xee && len(body) >= 12 && bytes.HasPrefix(body, []byte("Adobe")):
@@ -65,7 +66,15 @@ func (h *header) frame(body []byte) (ids string, err error) {
 	return ids, nil
 }
 
-func (j *jpegHeader) check() error {
+// maxScans bounds the scans of a file. Each goes through every block, however few bytes it has;
+// encoders write up to a few dozen.
+const maxScans = 256
+
+// check judges the frame and counts the scans: in coded data 0xff is followed by 0.
+func (j *jpegHeader) check(scans []byte) error {
+	if n := bytes.Count(scans, []byte("\xff\xda")); n > maxScans {
+		return fmt.Errorf("%d scans, at most %d are allowed: %w", n, maxScans, ErrLimit)
+	}
 	switch j.components {
 	case 0:
 		return jpeg.FormatError("no frame before the first scan")

@@ -81,6 +81,7 @@ func TestMalformed(t *testing.T) {
 		{"jpeg without frame", slices.Concat(jpg[:start], jpg[start+19:]), "no frame"},
 		{"jpeg of two frames", slices.Concat(jpg[:start+19], jpg[start:]), "two frames"},
 		{"jpeg without scan", slices.Concat(jpg[:start+19], []byte("\xff\xd9")), "no scan"},
+		{"jpeg of many scans", slices.Concat(jpg[:len(jpg)-2], bytes.Repeat([]byte("\xff\xda\x00\x02"), 256)), ErrLimit.Error()},
 		{"jpeg of no height", put(jpg, start+5, 0, 0), "at least one"},
 		{"jpeg larger than its data", put(jpg, start+5, 0x20, 0, 0x20, 0), "can hold"},
 		{"jpeg of 2^32 pixels", put(jpg, start+5, 0xff, 0xff, 0xff, 0xff), ErrLimit.Error()},
@@ -136,7 +137,7 @@ func TestMalformed(t *testing.T) {
 func TestDamaged(t *testing.T) {
 	files, _ := pillow(t)
 	for name, data := range files {
-		step := 1 + len(data)/40
+		step := 1 + len(data)/20
 		for n := 0; n < len(data); n += step {
 			check(t, name, data[:n])
 		}
@@ -149,7 +150,7 @@ func TestDamaged(t *testing.T) {
 // check decodes and holds the result to its promises.
 func check(t *testing.T, name string, data []byte) {
 	t.Helper()
-	limits := Limits{MaxPixels: 1 << 20}
+	limits := Limits{MaxPixels: 1 << 16}
 	info, headerErr := DecodeInfo(data, limits)
 	m, err := Decode(data, limits)
 	if err != nil {
@@ -241,6 +242,9 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		limits := Limits{MaxPixels: 1 << 16}
 		m, err := Decode(data, limits)
+		if err != nil && strings.Contains(err.Error(), "the decoder failed") {
+			t.Fatal(err)
+		}
 		if err != nil {
 			return
 		}

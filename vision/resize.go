@@ -76,6 +76,9 @@ func cubic(x float64) float64 {
 	return 0
 }
 
+// half is what rounds a sum to nearest.
+const half = 1 << (precision - 1)
+
 // resizeX resizes the rows.
 func (m *Image) resizeX(width int) *Image {
 	if width == m.Width {
@@ -88,14 +91,20 @@ func (m *Image) resizeX(width int) *Image {
 		for o, first := range w.first {
 			k := w.values[w.start[o]:w.start[o+1]]
 			p := src[3*first:][:3*len(k)]
-			r, g, b := int32(1<<(precision-1)), int32(1<<(precision-1)), int32(1<<(precision-1))
-			for _, k := range k {
-				r += k * int32(p[0])
-				g += k * int32(p[1])
-				b += k * int32(p[2])
-				p = p[3:]
+			r, g, b := int32(half), int32(half), int32(half)
+			for len(k) >= 4 && len(p) >= 12 {
+				r += k[0]*int32(p[0]) + k[1]*int32(p[3]) + k[2]*int32(p[6]) + k[3]*int32(p[9])
+				g += k[0]*int32(p[1]) + k[1]*int32(p[4]) + k[2]*int32(p[7]) + k[3]*int32(p[10])
+				b += k[0]*int32(p[2]) + k[1]*int32(p[5]) + k[2]*int32(p[8]) + k[3]*int32(p[11])
+				k, p = k[4:], p[12:]
 			}
-			dst[3*o], dst[3*o+1], dst[3*o+2] = clip(r>>precision), clip(g>>precision), clip(b>>precision)
+			for i, k := range k {
+				r += k * int32(p[3*i])
+				g += k * int32(p[3*i+1])
+				b += k * int32(p[3*i+2])
+			}
+			d := dst[3*o:][:3]
+			d[0], d[1], d[2] = clip(r>>precision), clip(g>>precision), clip(b>>precision)
 		}
 	}
 	return out
@@ -111,9 +120,13 @@ func (m *Image) resizeY(height int) *Image {
 	sums := make([]int32, 3*m.Width)
 	for o, first := range w.first {
 		for i := range sums {
-			sums[i] = 1 << (precision - 1)
+			sums[i] = half
 		}
-		for i, k := range w.values[w.start[o]:w.start[o+1]] {
+		k := w.values[w.start[o]:w.start[o+1]]
+		for ; len(k) >= 4; k, first = k[4:], first+4 {
+			addFour(sums, k, m.row(first), m.row(first+1), m.row(first+2), m.row(first+3))
+		}
+		for i, k := range k {
 			src := m.row(first + i)[:len(sums)]
 			for j := range sums {
 				sums[j] += k * int32(src[j])
@@ -125,4 +138,13 @@ func (m *Image) resizeY(height int) *Image {
 		}
 	}
 	return out
+}
+
+// addFour adds four weighted rows.
+func addFour(sums, k []int32, a, b, c, d []uint8) {
+	a, b, c, d = a[:len(sums)], b[:len(sums)], c[:len(sums)], d[:len(sums)]
+	ka, kb, kc, kd := k[0], k[1], k[2], k[3]
+	for j := range sums {
+		sums[j] += ka*int32(a[j]) + kb*int32(b[j]) + kc*int32(c[j]) + kd*int32(d[j])
+	}
 }
