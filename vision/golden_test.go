@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"image"
 	"io"
 	"math"
@@ -166,6 +167,43 @@ func TestPillow(t *testing.T) {
 	}
 	if len(files) < 90 {
 		t.Errorf("%d files", len(files))
+	}
+}
+
+// noise returns the picture of a line of resize.txt.
+func noise(width, height int, x uint32) *Image {
+	m := newImage(width, height)
+	for i := range m.Pix {
+		x = x*1664525 + 1013904223
+		m.Pix[i] = uint8(x >> 24)
+	}
+	return m
+}
+
+// TestResize compares sizes up and down, of single pixels too, with Pillow, byte for byte.
+func TestResize(t *testing.T) {
+	list, err := os.ReadFile(data(t, "resize.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := uint32(0)
+	for line := range strings.Lines(string(list)) {
+		n++
+		var width, height, newWidth, newHeight int
+		var want uint32
+		if _, err := fmt.Sscanf(line, "%d %d %d %d %x", &width, &height, &newWidth, &newHeight, &want); err != nil {
+			t.Fatal(err)
+		}
+		m, err := noise(width, height, n).Resize(newWidth, newHeight)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := crc32.ChecksumIEEE(m.Pix); got != want || m.Width != newWidth || m.Height != newHeight {
+			t.Errorf("%s: %d x %d, CRC-32 %08x", strings.TrimSpace(line), m.Width, m.Height, got)
+		}
+	}
+	if n < 200 {
+		t.Errorf("%d sizes", n)
 	}
 }
 
