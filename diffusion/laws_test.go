@@ -312,6 +312,26 @@ func TestConfigs(t *testing.T) {
 	}
 }
 
+// Of an odd jump the network is told the second half's time at both stages halfway.
+func TestHalfway(t *testing.T) {
+	p, err := plan("PNDMScheduler", `{}`, 12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := p.halfway[0]
+	if table := p.scheduler.table; h[0].Time != 830+41 || h[1] != table.Step(830+41) || h[0].Alpha != table.Step(913-41).Alpha {
+		t.Errorf("from %g halfway at %+v", p.Levels[0].Time, h)
+	}
+}
+
+// What a coefficient of 0 multiplies is left out, even what is not finite: buffers may hold anything.
+func TestCombine(t *testing.T) {
+	x, junk := []float64{2, 3}, []float64{math.NaN(), math.Inf(1)}
+	if combine(x, term[float64]{2, x}, term[float64]{0, junk}, term[float64]{0, nil}); x[0] != 4 || x[1] != 6 {
+		t.Error(x)
+	}
+}
+
 // FuzzScheduler: a config is refused, or runs to finite numbers.
 func FuzzScheduler(f *testing.F) {
 	for class := range classes {
