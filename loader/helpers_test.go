@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mminfer/mminfer/internal/cputime"
 	"github.com/mminfer/mminfer/tensor"
 )
 
@@ -124,9 +125,9 @@ func measure(t testing.TB, f func()) cost {
 	defer runtime.UnlockOSThread()
 	c := cost{time: time.Hour}
 	for i := 0; i < 5 && c.time > promisedTime && !(raceDetector && i > 0); i++ {
-		before, start := allocated(), clock(t)
+		before, start := allocated(), cputime.Thread()
 		f()
-		c.time = min(c.time, clock(t)-start)
+		c.time = min(c.time, cputime.Thread()-start)
 		c.bytes = allocated() - before
 	}
 	return c

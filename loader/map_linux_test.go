@@ -6,20 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
-
-const rusageThread = 1
-
-// clock returns the processor time of this thread, which other work on the machine does not
-// lengthen much.
-func clock(t testing.TB) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(rusageThread, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // mappings counts the mapped model files of this process.
 func mappings(t *testing.T) int {

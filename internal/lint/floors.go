@@ -42,6 +42,7 @@ var rooms = map[string]room{
 	"bench": {floor: 7, sees: []string{"*"}},
 
 	"demo":                {floor: 0, helper: true},
+	"internal/cputime":    {floor: 0, helper: true},
 	"internal/golden":     {floor: 5, sees: []string{"*"}, helper: true},
 	"internal/synth":      {floor: 5, sees: []string{"*"}, helper: true},
 	"internal/kerneltest": {floor: 7, sees: []string{"kernels"}, helper: true},
