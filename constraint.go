@@ -135,9 +135,7 @@ func (g *generation) ends() []int32 {
 	if g.opts.IgnoreEOS {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(g.s.engine.generation.EOS), func(id int32) bool {
-		return id < 0 || int(id) >= g.s.engine.model.Vocab
-	})
+	return g.s.engine.generation.EOS
 }
 
 // complete reports whether the constrained text is at its end and no end-of-text token can say so.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -116,6 +117,7 @@ func (e *Engine) load(o options) error {
 		e.model.Close()
 		return fmt.Errorf("mminfer: tokenizer: ids up to %d, but the model has %d tokens", size-1, e.model.Vocab)
 	}
+	e.generation.EOS = slices.DeleteFunc(e.generation.EOS, func(id int32) bool { return id < 0 || int(id) >= e.model.Vocab })
 	model := e.model.Fingerprint()
 	h := sha256.New()
 	h.Write(model[:])

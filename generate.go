@@ -212,7 +212,7 @@ func (g *generation) choose(logits []float32) (t Token, err error) {
 	}
 	switch {
 	case t.Stop != "":
-	case !g.opts.IgnoreEOS && slices.Contains(s.engine.generation.EOS, t.ID):
+	case slices.Contains(g.ends(), t.ID):
 		t.Stop = StopEOS
 	case g.complete():
 		t.Stop = StopComplete
