@@ -55,7 +55,7 @@ func (c *Checkpoint) asTransformers() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.gguf.path, err)
 	}
-	c.config, c.alone = config, true
+	c.config = config
 	c.tensors, c.names, c.derived = m.out.tensors, m.out.names, m.out.derived
 	return nil
 }

@@ -79,7 +79,7 @@ func dropTensor(c *contents, name string) {
 
 // mapped lays out a file.
 func mapped(c contents) (*Checkpoint, error) {
-	ck := &Checkpoint{tensors: c.tensors, names: c.names, gguf: c.gguf}
+	ck := &Checkpoint{tensors: c.tensors, names: c.names, gguf: c.gguf, alone: true}
 	return ck, ck.asTransformers()
 }
 
@@ -230,6 +230,13 @@ func TestGGUFModelOpen(t *testing.T) {
 		}
 		if _, ok := ck.Tensor("model.norm.weight"); !ok || ck.Config() == nil || ck.GGUF() == nil {
 			t.Errorf("%s: found %q, %s", place, ck.Names(), ck.Config())
+		}
+		ck.Close()
+		if ck, err = OpenFiles(place); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ck.File("m.gguf"); ck.GGUF() == nil || ck.Config() != nil || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s for its files: metadata %v, config %s, a file beside: %v", place, ck.GGUF() != nil, ck.Config(), err)
 		}
 		ck.Close()
 		if ck, err = OpenFS(os.DirFS(filepath.Dir(place)), filepath.Base(place)); err != nil {

@@ -79,14 +79,25 @@ func HeaderLimit(n int) Option {
 // dir itself may be one. In the cache of a model hub (NAME/snapshots/REVISION beside NAME/blobs),
 // whose files are links, they may lead anywhere in NAME.
 func Open(dir string, opts ...Option) (*Checkpoint, error) {
+	return open(dir, (*Checkpoint).loadModel, (*Checkpoint).load, opts)
+}
+
+// OpenFiles opens what [Open] does for the files beside the weights, which it does not look at and
+// which need not be there. Of a GGUF file it reads the metadata.
+func OpenFiles(dir string, opts ...Option) (*Checkpoint, error) {
+	return open(dir, (*Checkpoint).loadKeys, (*Checkpoint).loadFiles, opts)
+}
+
+// open opens a model's file or directory and loads it.
+func open(dir string, file func(c *Checkpoint, name string, o options) error, all func(*Checkpoint, options) error, opts []Option) (*Checkpoint, error) {
 	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
-		return openFile(dir, (*Checkpoint).loadModel, opts)
+		return openFile(dir, file, opts)
 	}
 	root, fsys, err := openRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w; give the directory that holds the model's config.json", err)
 	}
-	return finish(&Checkpoint{dir: directory{fsys, dir}, root: root}, (*Checkpoint).load, opts)
+	return finish(&Checkpoint{dir: directory{fsys, dir}, root: root}, all, opts)
 }
 
 // openRoot opens a directory, and what links in it must not leave.
@@ -228,8 +239,20 @@ func (c *Checkpoint) loadOne(name string, o options) error {
 	return nil
 }
 
-// loadModel makes the GGUF file of the given name the checkpoint, as transformers lays it out.
-func (c *Checkpoint) loadModel(name string, o options) error {
+// loadFiles loads nothing of a directory but the metadata of a GGUF file that is all of its model.
+func (c *Checkpoint) loadFiles(o options) error {
+	if _, err := c.dir.read("config.json", maxConfig); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	name, err := c.dir.onlyGGUF()
+	if err != nil || name == "" {
+		return err
+	}
+	return c.loadKeys(name, o)
+}
+
+// loadKeys makes the GGUF file of the given name all of the checkpoint, as it is.
+func (c *Checkpoint) loadKeys(name string, o options) error {
 	gguf, err := c.dir.isGGUF(name)
 	if err != nil {
 		return err
@@ -237,7 +260,13 @@ func (c *Checkpoint) loadModel(name string, o options) error {
 	if !gguf {
 		return fmt.Errorf("%s: found a file that is no GGUF file, expected one or a model's directory", c.dir.path(name))
 	}
-	if err := c.loadOne(name, o); err != nil {
+	c.alone = true
+	return c.loadOne(name, o)
+}
+
+// loadModel makes the GGUF file of the given name the checkpoint, as transformers lays it out.
+func (c *Checkpoint) loadModel(name string, o options) error {
+	if err := c.loadKeys(name, o); err != nil {
 		return err
 	}
 	return c.asTransformers()

@@ -336,12 +336,34 @@ func TestHubCache(t *testing.T) {
 			t.Error("its tensor is missing")
 		}
 		c.Close()
+		if c, err = OpenFiles(dir); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := c.File("model.safetensors"); err != nil || string(b) != shard("w") {
+			t.Errorf("a file alone: %d bytes, %v", len(b), err)
+		}
+		c.Close()
 	}
 	if err := errors.Join(os.Remove(weights), os.Symlink(filepath.Join(outside, "model.safetensors"), weights)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(snapshot); err == nil || !strings.Contains(err.Error(), "found a symbolic link") {
 		t.Errorf("a link out of the cache: %v", err)
+	}
+}
+
+// TestOpenFiles: weights need not be there.
+func TestOpenFiles(t *testing.T) {
+	c, err := OpenFiles(files{"side.txt": "beside"}.write(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := c.File("side.txt"); err != nil || string(b) != "beside" || c.GGUF() != nil || len(c.Names()) != 0 {
+		t.Errorf("a directory without weights: %q, %v", b, err)
+	}
+	c.Close()
+	if _, err := OpenFiles(filepath.Join(files{"x": "no model"}.write(t), "x")); err == nil || !strings.Contains(err.Error(), "no GGUF file") {
+		t.Errorf("another file: %v", err)
 	}
 }
 

@@ -92,6 +92,14 @@ func openCheckpoint(dir string) (*loader.Checkpoint, error) {
 	return loader.Open(dir)
 }
 
+// openFiles opens a model, or the built-in one, for the files beside its weights.
+func openFiles(dir string) (*loader.Checkpoint, error) {
+	if dir == "" {
+		return openCheckpoint("")
+	}
+	return loader.OpenFiles(dir)
+}
+
 // formatName names a format; for auto, the one that most bytes of the checkpoint have.
 func formatName(ck *loader.Checkpoint, f tensor.Format) string {
 	bytes := map[tensor.Format]int{}

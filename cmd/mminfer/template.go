@@ -8,12 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mminfer/mminfer"
-	"github.com/mminfer/mminfer/demo"
 	"github.com/mminfer/mminfer/loader"
 	"github.com/mminfer/mminfer/tokenizer"
 	jinja "github.com/mminfer/mminfer/tokenizer/chat"
@@ -74,14 +72,19 @@ func (t *template) run(_ context.Context, args []string) error {
 	}
 	talk.AllowSpecial = t.special
 	talk.AddGenerationPrompt = talk.AddGenerationPrompt || t.prompt
-	tok, err := openTokenizer(t.dir)
+	ck, err := openFiles(t.dir)
+	if err != nil {
+		return err
+	}
+	defer ck.Close()
+	tok, err := tokenizerOf(ck)
 	if errors.Is(err, fs.ErrNotExist) && !t.ids {
 		err = nil
 	}
 	if err != nil {
 		return err
 	}
-	tmpl, err := t.open(tok)
+	tmpl, err := t.open(ck, tok)
 	if err != nil {
 		return err
 	}
@@ -134,19 +137,10 @@ func (t *template) conversation(args []string) (talk mminfer.Conversation, err e
 }
 
 // open reads the template, and the special tokens of the model.
-func (t *template) open(tok *tokenizer.Tokenizer) (*mminfer.ChatTemplate, error) {
-	read := func(name string) ([]byte, error) { return fs.ReadFile(demo.FS, demo.Fable+"/"+name) }
-	if info, err := os.Stat(t.dir); err == nil && info.Mode().IsRegular() {
-		ck, err := loader.OpenFile(t.dir)
-		if err != nil {
-			return nil, err
-		}
-		defer ck.Close()
-		if g := ck.GGUF(); g != nil {
-			read = mminfer.GGUFChat(g, tok)
-		}
-	} else if t.dir != "" {
-		read = func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(t.dir, name)) }
+func (t *template) open(ck *loader.Checkpoint, tok *tokenizer.Tokenizer) (*mminfer.ChatTemplate, error) {
+	read := ck.File
+	if g := ck.GGUF(); g != nil {
+		read = mminfer.GGUFChat(g, tok)
 	}
 	if t.file == "" {
 		return mminfer.OpenChatTemplate(read, tok)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -14,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mminfer/mminfer"
-	"github.com/mminfer/mminfer/demo"
 	"github.com/mminfer/mminfer/loader"
 	"github.com/mminfer/mminfer/tokenizer"
 )
@@ -123,25 +120,20 @@ func (t *tokenize) table(tokens []piece) error {
 
 // openTokenizer reads the tokenizer of a model directory or GGUF file, or of the built-in model.
 func openTokenizer(dir string) (*tokenizer.Tokenizer, error) {
-	if dir == "" {
-		return tokenizer.Open(func(name string) ([]byte, error) { return fs.ReadFile(demo.FS, demo.Fable+"/"+name) })
-	}
-	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
-		ck, err := loader.OpenFile(dir)
-		if err != nil {
-			return nil, err
-		}
-		defer ck.Close()
-		if g := ck.GGUF(); g != nil {
-			return mminfer.GGUFTokenizer(g)
-		}
-	}
-	root, err := os.OpenRoot(dir)
+	ck, err := openFiles(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
-	return tokenizer.Open(func(name string) ([]byte, error) { return fs.ReadFile(root.FS(), name) })
+	defer ck.Close()
+	return tokenizerOf(ck)
+}
+
+// tokenizerOf reads the tokenizer of a model.
+func tokenizerOf(ck *loader.Checkpoint) (*tokenizer.Tokenizer, error) {
+	if g := ck.GGUF(); g != nil {
+		return mminfer.GGUFTokenizer(g)
+	}
+	return tokenizer.Open(ck.File)
 }
 
 // detokenize is the command of that name.
