@@ -144,7 +144,7 @@ func (g *generate) prompt(args []string) (string, error) {
 func (g *generate) continueText(ctx context.Context, s *mminfer.Session, prompt string, ids []int32, opts mminfer.GenerateOptions) error {
 	seed := g.sampling.sow(s, g.load == "")
 	if g.verbose && seed != nil {
-		fmt.Fprintf(g.stderr, "seed: %d\norder of filters: %s\n", *seed, order(opts))
+		fmt.Fprintf(g.stderr, "seed: %d\norder of filters: %s\n", *seed, opts.Sampling.Order)
 	}
 	r, err := g.startReply(ctx, s, ids)
 	if err != nil {

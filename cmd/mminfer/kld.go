@@ -21,11 +21,10 @@ import (
 // kld is the command of that name.
 type kld struct {
 	*app
-	dir           string
-	threads       *whole
-	file          string
-	windows       *windowFlags
-	special, json bool
+	dir     string
+	threads *whole
+	windows *windowFlags
+	json    bool
 }
 
 func (a *app) kldCommand() *cobra.Command {
@@ -48,9 +47,7 @@ means the model of -m, or the built-in one.`,
 	}
 	modelFlag(c, &k.dir)
 	k.threads = threadsFlag(c)
-	c.Flags().StringVarP(&k.file, "file", "f", "", "the text, - for standard input")
 	k.windows = newWindowFlags(c)
-	c.Flags().BoolVar(&k.special, "special", false, "recognise control tokens in the text and add what the tokenizer puts around one")
 	c.Flags().BoolVar(&k.json, "json", false, "write JSON")
 	return a.command(c, k.run)
 }
@@ -73,9 +70,6 @@ func (k *kld) model(arg string) (*modelFlags, error) {
 }
 
 func (k *kld) run(ctx context.Context, args []string) error {
-	if err := k.windows.check(); err != nil {
-		return err
-	}
 	var models [2]*modelFlags
 	for i, arg := range args {
 		var err error
@@ -83,12 +77,9 @@ func (k *kld) run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	text, found, err := k.readText(nil, k.file)
+	text, err := k.windows.read(k.app)
 	if err != nil {
 		return err
-	}
-	if !found {
-		return usagef("there is no text: give it with -f FILE or on standard input")
 	}
 	var engines [2]*mminfer.Engine
 	for i, m := range models {
@@ -123,7 +114,7 @@ func (k *kld) tokenize(engines [2]*mminfer.Engine, args []string, text string) (
 	var ids [2][]int32
 	for i, e := range engines {
 		var err error
-		if ids[i], err = e.Tokenize(text, k.special); err != nil {
+		if ids[i], err = e.Tokenize(text, k.windows.special); err != nil {
 			return nil, fmt.Errorf("%s: %w", args[i], err)
 		}
 	}

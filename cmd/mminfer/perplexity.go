@@ -14,10 +14,9 @@ import (
 // perplexity is the command of that name.
 type perplexity struct {
 	*app
-	model         *modelFlags
-	file          string
-	windows       *windowFlags
-	special, json bool
+	model   *modelFlags
+	windows *windowFlags
+	json    bool
 }
 
 // perplexed is what it writes.
@@ -49,30 +48,22 @@ With --stride as well the windows overlap, and each predicts only what is new in
 		Args: cobra.NoArgs,
 	}
 	p.model = newModelFlags(c)
-	c.Flags().StringVarP(&p.file, "file", "f", "", "the text, - for standard input")
 	p.windows = newWindowFlags(c)
-	c.Flags().BoolVar(&p.special, "special", false, "recognise control tokens in the text and add what the tokenizer puts around one")
 	c.Flags().BoolVar(&p.json, "json", false, "write JSON")
 	return a.command(c, p.run)
 }
 
 func (p *perplexity) run(ctx context.Context, _ []string) error {
-	if err := p.windows.check(); err != nil {
-		return err
-	}
-	text, found, err := p.readText(nil, p.file)
+	text, err := p.windows.read(p.app)
 	if err != nil {
 		return err
-	}
-	if !found {
-		return usagef("there is no text: give it with -f FILE or on standard input")
 	}
 	e, err := p.open(ctx, p.model)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	ids, err := e.Tokenize(text, p.special)
+	ids, err := e.Tokenize(text, p.windows.special)
 	if err != nil {
 		return err
 	}

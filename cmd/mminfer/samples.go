@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 
 	"github.com/mminfer/mminfer"
@@ -23,10 +22,7 @@ type sampled struct {
 // continuations are computed together. They are shown one after the other.
 func (g *generate) several(ctx context.Context, s *mminfer.Session, prompt string, ids []int32, opts mminfer.GenerateOptions) error {
 	n := g.samples.value
-	seed := g.sampling.seed
-	if !g.sampling.set.Changed("seed") {
-		seed = uint64(rand.Uint32())
-	}
+	seed := *g.sampling.sow(s, true)
 	first, err := g.startReply(ctx, s, ids)
 	if err != nil {
 		return err
@@ -60,7 +56,7 @@ func (g *generate) several(ctx context.Context, s *mminfer.Session, prompt strin
 	}
 	show(true)
 	if g.json {
-		out := sampled{modelName(g.model.dir), prompt, append([]int32{}, ids...), string(order(opts)), nil}
+		out := sampled{modelName(g.model.dir), prompt, append([]int32{}, ids...), string(opts.Sampling.Order), nil}
 		for i, r := range replies {
 			out.Samples = append(out.Samples, g.result(r, prompt, ids, &seeds[i], r.timings()))
 		}
@@ -77,12 +73,4 @@ func (g *generate) showSample(i int, seed uint64, prompt, text string) {
 	if !strings.HasSuffix(prompt+text, "\n") {
 		fmt.Fprintln(g.out)
 	}
-}
-
-// order is that of the filters.
-func order(o mminfer.GenerateOptions) mminfer.Order {
-	if o.Sampling.Order == "" {
-		return mminfer.OrderTransformers
-	}
-	return o.Sampling.Order
 }
