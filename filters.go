@@ -74,21 +74,17 @@ func (s *sampler) filter(p *Sampling, top float64) {
 // all in the order of transformers, the lowest ids in the others. It comes first in every order:
 // a temperature before it changes nothing.
 func (s *sampler) topK(p *Sampling, top float64) {
-	k := len(s.logits)
-	least := math.Inf(-1)
-	if p.TopK > 0 && p.TopK < k {
-		k = p.TopK
-		least = s.kthLargest(k)
-	}
-	ties := k
-	if p.Order == OrderLlamaCPP || p.Order == OrderMamba {
-		for _, z := range s.logits {
-			if z > least {
-				ties--
+	least, ties := math.Inf(-1), len(s.logits)
+	if p.TopK > 0 && p.TopK < len(s.logits) {
+		least = s.kthLargest(p.TopK)
+		if p.Order == OrderLlamaCPP || p.Order == OrderMamba {
+			ties = p.TopK
+			for _, z := range s.logits {
+				if z > least {
+					ties--
+				}
 			}
 		}
-	} else {
-		ties = len(s.logits)
 	}
 	s.kept = s.kept[:0]
 	for i, z := range s.logits {
