@@ -71,6 +71,13 @@ func (c *checks) between(key string, n, lo, hi int) {
 	c.that(n >= lo && n <= hi, "%s: found %d, expected %d to %d", key, n, lo, hi)
 }
 
+// sizes records errors unless a model has sizes within the maxima.
+func (c *checks) sizes(width, layers, vocab int) {
+	c.between("hidden_size", width, 1, maxWidth)
+	c.between("num_hidden_layers", layers, 1, maxLayers)
+	c.between("vocab_size", vocab, 1, maxVocab)
+}
+
 // positive records an error unless x is positive and finite.
 func (c *checks) positive(key string, x float64) {
 	c.that(x > 0 && x < 1e30, "%s: found %v, expected a positive number", key, x)

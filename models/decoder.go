@@ -52,9 +52,7 @@ func (c *decoder) headDim() int {
 // validate records what is wrong. Types are those that layer_types may name, the first one being
 // the type of all layers where the key is absent.
 func (c *decoder) validate(is *checks, types ...string) {
-	is.between("hidden_size", c.Width, 1, maxWidth)
-	is.between("num_hidden_layers", c.Layers, 1, maxLayers)
-	is.between("vocab_size", c.Vocab, 1, maxVocab)
+	is.sizes(c.Width, c.Layers, c.Vocab)
 	is.between("num_attention_heads", c.Heads, 1, maxHeads)
 	is.between("num_key_value_heads", c.kvHeads(), 1, maxHeads)
 	is.between("head_dim", c.headDim(), 1, maxWidth)

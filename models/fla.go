@@ -94,9 +94,7 @@ func buildFLA(config []byte, p nn.Params, sh *flaConfig, cell flaCell) (*Model, 
 }
 
 func (c *flaConfig) validate(is *checks) {
-	is.between("hidden_size", c.Width, 1, maxWidth)
-	is.between("num_hidden_layers", c.Layers, 1, maxLayers)
-	is.between("vocab_size", c.Vocab, 1, maxVocab)
+	is.sizes(c.Width, c.Layers, c.Vocab)
 	is.positive("norm_eps", c.Eps)
 	if c.HiddenRatio != nil {
 		is.positive("hidden_ratio", *c.HiddenRatio)

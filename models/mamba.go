@@ -115,9 +115,7 @@ type mambaShell struct {
 }
 
 func (s *mambaShell) validate(is *checks) {
-	is.between("hidden_size", s.width, 1, maxWidth)
-	is.between("num_hidden_layers", s.layers, 1, maxLayers)
-	is.between("vocab_size", s.vocab, 1, maxVocab)
+	is.sizes(s.width, s.layers, s.vocab)
 	is.that(s.rows >= s.vocab && s.rows <= maxVocab, "vocab_size: %d rows for %d tokens", s.rows, s.vocab)
 	is.positive("epsilon of the norms", s.eps)
 }
