@@ -4,15 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -222,35 +219,7 @@ func checkDecode(t *testing.T, tok *Tokenizer, line int, ids []int32, skip bool,
 func TestGoldenLong(t *testing.T) {
 	fsys := testdata(t)
 	for _, name := range goldens {
-		t.Run(name, func(t *testing.T) {
-			tok := goldenTokenizer(t, fsys, name)
-			for i, c := range readLines[struct {
-				Repeat     [][2]any
-				N          int
-				Head, Tail []int32
-				SHA256     string
-			}](t, fsys, "golden/"+name+"/long.jsonl") {
-				var text strings.Builder
-				for _, r := range c.Repeat {
-					text.WriteString(strings.Repeat(r[0].(string), int(r[1].(float64))))
-				}
-				opts := EncodeOptions{false, RecognizeAll}
-				ids := tok.Encode(nil, text.String(), opts)
-				if tracked, _ := tok.EncodeOffsets(text.String(), opts); !slices.Equal(ids, tracked) {
-					t.Errorf("line %d: Encode and EncodeOffsets differ", i+1)
-				}
-				h := sha256.New()
-				for k, id := range ids {
-					if k > 0 {
-						h.Write([]byte{','})
-					}
-					h.Write(strconv.AppendInt(nil, int64(id), 10))
-				}
-				if len(ids) != c.N || hex.EncodeToString(h.Sum(nil)) != c.SHA256 {
-					t.Errorf("line %d: %v: %d ids, want %d; head %v, want %v", i+1, c.Repeat, len(ids), c.N, ids[:min(24, len(ids))], c.Head)
-				}
-			}
-		})
+		t.Run(name, func(t *testing.T) { checkLong(t, fsys, name, goldenTokenizer(t, fsys, name), nil) })
 	}
 }
 
@@ -260,25 +229,7 @@ func TestGoldenStream(t *testing.T) {
 		if name == "clip" || name == "wordpiece" || name == "sp_unigram_t5" {
 			continue // FuzzEncode compares their streams with their decoded texts
 		}
-		t.Run(name, func(t *testing.T) {
-			tok := goldenTokenizer(t, fsys, name)
-			for i, c := range readLines[struct {
-				IDs    []int32
-				Chunks []string
-				Tail   string
-			}](t, fsys, "golden/"+name+"/stream.jsonl") {
-				s := tok.Stream(true)
-				for k, id := range c.IDs {
-					if got, err := s.Next(id); err != nil || string(got) != c.Chunks[k] {
-						t.Errorf("line %d: id %d: got %q, %v, want %q", i+1, k, got, err, c.Chunks[k])
-					}
-				}
-				if got := string(s.Flush()); got != c.Tail {
-					t.Errorf("line %d: flush: got %q, want %q", i+1, got, c.Tail)
-				}
-				checkDecode(t, tok, i+1, c.IDs, true, strings.Join(c.Chunks, "")+c.Tail)
-			}
-		})
+		t.Run(name, func(t *testing.T) { checkStream(t, fsys, name, goldenTokenizer(t, fsys, name)) })
 	}
 }
 
