@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,26 +58,70 @@ type bench struct {
 	r  *rand.Rand
 }
 
-func benchModel(b *testing.B, dir string, format tensor.Format) {
+// load opens a checkpoint with a thread per core, until the benchmark ends.
+func load(b *testing.B, dir string, format tensor.Format) *bench {
 	pool := tensor.NewPool(runtime.GOMAXPROCS(0))
-	defer pool.Close()
+	b.Cleanup(pool.Close)
 	ck, err := loader.Open(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer ck.Close()
+	b.Cleanup(func() { ck.Close() })
 	m, err := models.New(ck, models.Options{Format: format, Pool: pool})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer m.Close()
-	x := &bench{m, &tensor.Workspace{Pool: pool}, rand.New(rand.NewPCG(1, 1))}
+	b.Cleanup(func() { m.Close() })
+	return &bench{m, &tensor.Workspace{Pool: pool}, rand.New(rand.NewPCG(1, 1))}
+}
+
+func benchModel(b *testing.B, dir string, format tensor.Format) {
+	x := load(b, dir, format)
 	b.Run("test=pp512", func(b *testing.B) { x.prefill(b, 512) })
 	for _, depth := range []int{0, 1024, 4096} {
 		b.Run(fmt.Sprintf("test=tg@%d", depth), func(b *testing.B) { x.decode(b, 1, depth) })
 	}
 	b.Run("test=tg/sessions=8", func(b *testing.B) { x.decode(b, 8, 0) })
 	b.Run("test=restore", func(b *testing.B) { x.restore(b) })
+}
+
+// BenchmarkDepth decodes at depth 0 and at depth 32768 in turns, 16 tokens each, and reports both
+// medians and the median of the rounds' ratios.
+func BenchmarkDepth(b *testing.B) {
+	for _, arch := range synth.Presets() {
+		b.Run("arch="+arch, func(b *testing.B) {
+			x := load(b, checkpoint(b, arch), tensor.FormatBF16)
+			shallow := &models.Batch{Seqs: []models.Seq{{State: x.m.NewState(), Want: models.WantLast}}}
+			deep := &models.Batch{Seqs: []models.Seq{{State: x.m.NewState(), Want: models.WantLast}}}
+			x.feed(b, deep, x.tokens(32768))
+			x.feed(b, shallow, x.tokens(8)) // to touch its pages
+			var at0, at32k, ratio []float64
+			for b.Loop() {
+				near, far := x.round(b, shallow), x.round(b, deep)
+				at0, at32k, ratio = append(at0, 16/near), append(at32k, 16/far), append(ratio, near/far)
+			}
+			b.ReportMetric(median(at0), "tok/s@0")
+			b.ReportMetric(median(at32k), "tok/s@32k")
+			b.ReportMetric(median(ratio), "32k/0")
+			b.ReportMetric(float64(x.m.NewState().Bytes()), "state-bytes")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// round returns the seconds of 16 single-token steps.
+func (x *bench) round(b *testing.B, batch *models.Batch) float64 {
+	ids := x.tokens(16)
+	start := time.Now()
+	for i := range ids {
+		x.feed(b, batch, ids[i:i+1])
+	}
+	return time.Since(start).Seconds()
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
 }
 
 // tokens returns n random ids.
