@@ -1,0 +1,80 @@
+// Package net holds the networks of diffusion pipelines, built from the folders that diffusers and
+// transformers write: [UNet2D], [UNet2DCondition] (Stable Diffusion 1 and 2), [DiT], the autoencoders
+// [VAE] and [TAESD], and the text encoder [CLIPText].
+//
+// Images and latents go in and out as diffusers has them, [N, C, H, W]. Inside, pixels are rows and
+// channels columns, so that a convolution is a product of a matrix of shifted rows with panels of weights.
+//
+// A result has the same bits for any number of threads and whatever else is in the batch: see the laws of
+// package kernels. Weights may be packed in any [tensor.Format]; time features are computed in float32,
+// step by step, as the references do, because networks amplify their rounding.
+//
+// Networks are immutable and serve any number of computations at once, each with a [Pass] of its own.
+//
+// Source: huggingface/diffusers 0.42, huggingface/transformers 5.23.
+package net
+
+import (
+	"fmt"
+
+	"github.com/mminfer/mminfer/nn"
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// Checkpoint is what a network is built from: a folder with config.json and weights.
+type Checkpoint interface {
+	nn.Source
+	Config() []byte // config.json, as standard JSON
+}
+
+// Options say how to build a network. The zero value packs on one thread in the checkpoint's own
+// precision.
+type Options struct {
+	Format   tensor.Format // of convolutions and linear layers
+	Pool     *tensor.Pool
+	Progress func(done, total int64) // bytes of weights packed, and of all
+}
+
+// Pass is one computation after another on one goroutine: scratch, and who looks on.
+type Pass struct {
+	WS *tensor.Workspace
+	// Finite asks for a look at every block's output; the first NaN or infinity ends the computation
+	// with an error that names the block.
+	Finite bool
+	// Block, if not nil, is told the output of every block, by the name that it has in checkpoints:
+	// values [N, C, H, W], or [N, T, D] with H = T, W = 1 and C = D of token sequences. The values are
+	// valid during the call.
+	Block func(name string, out Values)
+}
+
+// Values are the output of a block, rows of channels: N·H·W rows of C columns, in the order n, h, w.
+type Values struct {
+	N, H, W int
+	tensor.Mat
+}
+
+// weights is what every network has.
+type weights struct {
+	Params int64 // elements of the tensors that the network uses
+
+	arena tensor.Arena
+}
+
+// WeightBytes returns the memory that packed weights take.
+func (w *weights) WeightBytes() int64 { return w.arena.Size() }
+
+// Close frees the weights. Nothing may be computed with the network any more.
+func (w *weights) Close() { w.arena.Free() }
+
+// load finishes a constructor: it reports what was wrong with configuration and tensors, or packs.
+func (w *weights) load(class string, p nn.Params, configErr error, o Options) error {
+	if configErr != nil {
+		return fmt.Errorf("net: %s: config.json: %w", class, configErr)
+	}
+	if err := p.Err(); err != nil {
+		return fmt.Errorf("net: %s: tensors: %w", class, err)
+	}
+	w.Params = p.Elements()
+	p.Load(&w.arena, o.Pool, o.Progress)
+	return nil
+}
