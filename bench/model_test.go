@@ -44,7 +44,11 @@ func checkpoint(b *testing.B, arch string) string {
 	}
 	dir := filepath.Join(root, arch)
 	if _, err := os.Stat(filepath.Join(dir, "config.json")); err != nil {
-		if err := synth.Write(dir, arch); err != nil {
+		config, err := synth.Preset(arch)
+		if err == nil {
+			err = synth.Write(b.Context(), dir, config, synth.Options{Type: tensor.BF16})
+		}
+		if err != nil {
 			b.Fatal(err)
 		}
 	}

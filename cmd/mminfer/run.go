@@ -198,7 +198,7 @@ Exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.`,
 	root.SetIn(a.stdin)
 	root.AddCommand(a.generateCommand(), a.chatCommand(), a.inspectCommand(), a.tokenizeCommand(), a.detokenizeCommand(),
 		a.templateCommand(), a.verifyCommand(),
-		a.perplexityCommand(), a.kldCommand(), a.benchCommand(), a.doctorCommand(), a.versionCommand())
+		a.perplexityCommand(), a.kldCommand(), a.benchCommand(), a.synthCommand(), a.doctorCommand(), a.versionCommand())
 	return root
 }
 

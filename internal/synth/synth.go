@@ -3,99 +3,122 @@ package synth
 
 import (
 	"bufio"
+	"context"
+	"embed"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/x448/float16"
 
 	"github.com/mminfer/mminfer/loader"
 	"github.com/mminfer/mminfer/models"
 	"github.com/mminfer/mminfer/tensor"
 )
 
-// presets are configurations of released or typical models.
-var presets = map[string]string{
-	// HuggingFaceTB/SmolLM2-135M.
-	"llama-135m": `{"model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30,
- "num_attention_heads": 9, "num_key_value_heads": 3, "rms_norm_eps": 1e-5, "rope_theta": 100000, "vocab_size": 49152,
- "max_position_embeddings": 8192, "tie_word_embeddings": true}`,
-	// Qwen/Qwen3-0.6B.
-	"qwen3-0.6b": `{"model_type": "qwen3", "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
- "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128, "rms_norm_eps": 1e-6, "rope_theta": 1000000, "vocab_size": 151936,
- "max_position_embeddings": 40960, "tie_word_embeddings": true}`,
-	// state-spaces/mamba-130m-hf, as transformers names its keys.
-	"mamba-130m": `{"model_type": "mamba", "hidden_size": 768, "num_hidden_layers": 24, "state_size": 16, "expand": 2, "conv_kernel": 4,
- "time_step_rank": 48, "layer_norm_epsilon": 1e-5, "use_bias": false, "use_conv_bias": true, "vocab_size": 50280, "tie_word_embeddings": true}`,
-	// state-spaces/mamba2-130m and -1.3b.
-	"mamba2-130m": `{"d_model": 768, "n_layer": 24, "vocab_size": 50277, "ssm_cfg": {"layer": "Mamba2"}, "rms_norm": true,
- "pad_vocab_size_multiple": 16, "tie_embeddings": true}`,
-	"mamba2-1.3b": `{"d_model": 2048, "n_layer": 48, "vocab_size": 50277, "ssm_cfg": {"layer": "Mamba2"}, "rms_norm": true,
- "pad_vocab_size_multiple": 16, "tie_embeddings": true}`,
-	// Models of about 130M parameters, to compare architectures: RWKV-7 in the shape of
-	// fla-hub/rwkv7-168M-pile, the others of its width.
-	"rwkv7-130m": `{"model_type": "rwkv7", "hidden_size": 768, "hidden_ratio": 4, "num_hidden_layers": 12, "head_dim": 64, "decay_low_rank_dim": 64,
- "gate_low_rank_dim": 128, "a_low_rank_dim": 64, "v_low_rank_dim": 32, "norm_first": true, "norm_bias": true, "norm_eps": 1e-5,
- "vocab_size": 32000, "tie_word_embeddings": true}`,
-	"gla-130m": `{"model_type": "gla", "hidden_size": 768, "num_hidden_layers": 14, "num_heads": 4, "expand_k": 0.5, "expand_v": 1,
- "norm_eps": 1e-6, "vocab_size": 32000, "tie_word_embeddings": true}`,
-	"gated_deltanet-130m": `{"model_type": "gated_deltanet", "hidden_size": 768, "num_hidden_layers": 12, "num_heads": 6, "head_dim": 96,
- "expand_v": 2, "norm_eps": 1e-6, "vocab_size": 32000, "tie_word_embeddings": true}`,
-	"mom-130m": `{"model_type": "mom", "hidden_size": 768, "num_hidden_layers": 9, "num_heads": 3, "head_dim": 256, "expand_v": 1,
- "hidden_ratio": 3, "norm_eps": 1e-6, "vocab_size": 32000, "num_memories": 4, "topk": 2, "shared_mem": true, "tie_word_embeddings": true}`,
-	// linear-moe-hub/MoM-Gated-Deltanet-340M and -1.3B, as the paper's repository configures them.
-	"mom-340m": `{"model_type": "mom_gated_deltanet", "hidden_size": 1024, "num_hidden_layers": 24, "num_heads": 4,
- "head_dim": 256, "expand_v": 1, "hidden_ratio": 3, "norm_eps": 1e-6, "vocab_size": 32000, "num_memories": 4, "topk": 2,
- "capacity": 1.0, "shared_mem": true, "single_kv_proj": false, "tie_word_embeddings": true}`,
-	"mom-1.3b": `{"model_type": "mom_gated_deltanet", "hidden_size": 2048, "num_hidden_layers": 24, "num_heads": 4,
- "head_dim": 256, "expand_v": 1, "hidden_ratio": 4, "norm_eps": 1e-6, "vocab_size": 32000, "num_memories": 4, "topk": 2,
- "capacity": 1.0, "shared_mem": true, "single_kv_proj": false, "tie_word_embeddings": true}`,
-}
+// presets holds config.json of released or typical models, in files named ARCH-SIZE.json.
+//
+//go:embed presets
+var presets embed.FS
 
 // Presets returns the names of the built-in configurations, sorted.
-func Presets() []string { return slices.Sorted(maps.Keys(presets)) }
-
-// Write makes dir a model directory of the given preset in BF16. Names and shapes are those that
-// the architecture binds; the values depend on names alone.
-func Write(dir, preset string) (err error) {
-	config, ok := presets[preset]
-	if !ok {
-		return fmt.Errorf("synth: unknown preset %q: want one of %s", preset, strings.Join(Presets(), ", "))
+func Presets() []string {
+	files, err := presets.ReadDir("presets")
+	if err != nil {
+		panic("synth.Presets: " + err.Error())
 	}
-	tensors, err := models.Tensors([]byte(config))
+	var names []string
+	for _, f := range files {
+		names = append(names, strings.TrimSuffix(f.Name(), ".json"))
+	}
+	return names
+}
+
+// Preset returns a built-in configuration.
+func Preset(name string) ([]byte, error) {
+	config, err := presets.ReadFile("presets/" + name + ".json")
+	if err != nil {
+		return nil, fmt.Errorf("synth: unknown preset %q: want one of %s", name, strings.Join(Presets(), ", "))
+	}
+	return config, nil
+}
+
+// Options say how to write a checkpoint.
+type Options struct {
+	Type     tensor.Type             // BF16, F16 or F32
+	Progress func(done, total int64) // bytes of tensors
+}
+
+// Write makes dir a model directory with config as its config.json. Names and shapes are those
+// that the architecture binds; the values depend on names alone. model.safetensors appears when it
+// is whole; an existing one is an error.
+func Write(ctx context.Context, dir string, config []byte, opts Options) (err error) {
+	tensors, err := models.Tensors(loader.StandardJSON(config))
 	if err != nil {
 		return err
 	}
+	w := writer{ctx: ctx, progress: opts.Progress}
+	size, ok := map[tensor.Type]int64{tensor.F32: 4, tensor.F16: 2, tensor.BF16: 2}[opts.Type]
+	if !ok {
+		return fmt.Errorf("synth: type %v: want BF16, F16 or F32", opts.Type)
+	}
 	for i := range tensors {
-		tensors[i].Type = tensor.BF16
+		tensors[i].Type = opts.Type
+		w.total += size * int64(tensors[i].Elements())
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.Create(filepath.Join(dir, "model.safetensors"))
+	weights := filepath.Join(dir, "model.safetensors")
+	if _, err := os.Lstat(weights); err == nil {
+		return fmt.Errorf("synth: %s exists: name another directory or remove it", weights)
+	}
+	if err := w.file(weights, tensors); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644)
+}
+
+// writer writes tensors and tells how far it is.
+type writer struct {
+	ctx         context.Context
+	progress    func(done, total int64)
+	done, total int64
+}
+
+// file writes the tensors to a file that gets its name when it is whole.
+func (w *writer) file(name string, tensors []tensor.Tensor) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err := loader.WriteFunc(w, tensors, nil, writeRandom); err != nil {
+	defer func() {
+		if err = errors.Join(err, f.Close()); err == nil {
+			err = os.Rename(f.Name(), name)
+		}
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := f.Chmod(0o644); err != nil {
 		return err
 	}
-	if err := w.Flush(); err != nil {
+	b := bufio.NewWriterSize(f, 1<<20)
+	if err := loader.WriteFunc(b, tensors, nil, w.tensor); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o644)
+	return b.Flush()
 }
 
-// writeRandom writes a tensor's values: norms around 1, other vectors around 0, matrices scaled
-// so that activations keep their size.
-func writeRandom(w io.Writer, t tensor.Tensor) error {
+// tensor writes a tensor's values: norms around 1, other vectors around 0, matrices scaled so that
+// activations keep their size.
+func (w *writer) tensor(to io.Writer, t tensor.Tensor) error {
 	mean, spread := 0.0, 0.5
 	switch {
 	case len(t.Shape) > 1:
@@ -112,12 +135,30 @@ func writeRandom(w io.Writer, t tensor.Tensor) error {
 	for n := t.Elements(); n > 0; {
 		buf = buf[:0]
 		for ; n > 0 && len(buf) < cap(buf); n-- {
-			v := float32(mean + spread*(2*r.Float64()-1))
-			buf = binary.LittleEndian.AppendUint16(buf, uint16(math.Float32bits(v)>>16))
+			buf = appendValue(buf, t.Type, float32(mean+spread*(2*r.Float64()-1)))
 		}
-		if _, err := w.Write(buf); err != nil {
+		if _, err := to.Write(buf); err != nil {
+			return err
+		}
+		w.done += int64(len(buf))
+		if w.progress != nil {
+			w.progress(w.done, w.total)
+		}
+		if err := w.ctx.Err(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// appendValue appends a number in a type that Write takes.
+func appendValue(buf []byte, to tensor.Type, v float32) []byte {
+	switch to {
+	case tensor.F32:
+		return binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
+	case tensor.F16:
+		return binary.LittleEndian.AppendUint16(buf, float16.Fromfloat32(v).Bits())
+	default:
+		return binary.LittleEndian.AppendUint16(buf, uint16(math.Float32bits(v)>>16))
+	}
 }
