@@ -160,7 +160,9 @@ func newGeneration(s *Session, opts GenerateOptions) (*generation, error) {
 	}
 	g := &generation{s: s, opts: opts}
 	if s.engine.tokenizer != nil {
-		g.stream = s.engine.tokenizer.Stream(true)
+		if g.stream = s.engine.tokenizer.Stream(true); opts.Constraint != nil {
+			g.stream.Verbatim()
+		}
 	}
 	for _, stop := range opts.Stop {
 		if stop != "" {

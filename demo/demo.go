@@ -7,7 +7,13 @@ import "embed"
 // see fable/README.md.
 const Fable = "fable"
 
+// Reader is the directory of a 1.8 million parameter mmMamba that reads small pictures: see
+// reader/README.md.
+const Reader = "reader"
+
 // FS holds the models' directories.
 //
 //go:embed fable/config.json fable/generation_config.json fable/model.safetensors fable/tokenizer.json fable/tokenizer_config.json
+//go:embed reader/added_tokens.json reader/config.json reader/generation_config.json reader/model.safetensors reader/preprocessor_config.json
+//go:embed reader/special_tokens_map.json reader/tokenizer.model reader/tokenizer_config.json
 var FS embed.FS

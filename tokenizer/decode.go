@@ -48,12 +48,21 @@ type Stream struct {
 	held        int32  // a token that is held back, -1 for none
 	pending     []byte // at most 3 bytes that may still become a character, then a token's bytes
 	out         []byte
+	clean       *cleaner // nil: the text stays as it is
 }
 
 // Stream returns a decoder that begins with no text. See [Tokenizer.Decode] for skipSpecial.
 func (t *Tokenizer) Stream(skipSpecial bool) *Stream {
-	return &Stream{t: t, skipSpecial: skipSpecial, leading: t.decode.start, held: -1}
+	s := &Stream{t: t, skipSpecial: skipSpecial, leading: t.decode.start, held: -1}
+	if t.decode.cleanUp {
+		s.clean = new(cleaner)
+	}
+	return s
 }
+
+// Verbatim leaves the spaces that [SentencePieceOptions.CleanUp] takes out: the text is then what
+// [Tokenizer.TokenBytes] says of each token. It is called before the first token.
+func (s *Stream) Verbatim() { s.clean = nil }
 
 // Next returns the text that id completes, which may be empty; it is valid until the next call. A
 // skipped token changes nothing, even between two halves of a character. An id that has no token
@@ -130,6 +139,9 @@ func (s *Stream) write(text string, final bool) {
 			s.out = s.out[:len(s.out)-len(d.trim)]
 			s.trailing++
 		}
+	}
+	if s.clean != nil {
+		s.out = s.clean.next(s.out, final)
 	}
 }
 

@@ -23,6 +23,8 @@ type decoder struct {
 	start, stop int
 	runs        bool // the text begins anew after a special token, and after one that was only trim
 
+	cleanUp bool // the joined text is tidied: see cleaner
+
 	fused bool // while a file is read: a step sees the whole text from here on
 }
 
@@ -131,21 +133,6 @@ func decodeSuffix(suffix string) decodeStep {
 		}
 		return strings.ReplaceAll(s, suffix, " ")
 	}
-}
-
-// CleanUp takes the spaces out that a tokenizer puts before punctuation and English contractions:
-// what the transformers library does to decoded text where clean_up_tokenization_spaces is set.
-// The WordPiece decoder does it to every token.
-// Source: cleanup in huggingface/tokenizers@v0.23.1, tokenizers/src/decoders/wordpiece.rs.
-func CleanUp(s string) string {
-	if !strings.Contains(s, " ") {
-		return s
-	}
-	for _, r := range [...][2]string{{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"},
-		{" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}} {
-		s = strings.ReplaceAll(s, r[0], r[1])
-	}
-	return s
 }
 
 // spell sets what the tokens decode to.

@@ -1,6 +1,10 @@
 package tokenizer
 
-import "testing"
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
 
 // Decoders, whole and streamed; the texts are the library's except for ill-formed bytes, see the
 // package comment.
@@ -85,5 +89,37 @@ func TestCleanUp(t *testing.T) {
 		if got := CleanUp(s); got != want {
 			t.Errorf("%q: got %q, want %q", s, got, want)
 		}
+	}
+}
+
+// In whatever pieces a text arrives, it is tidied as a whole, and little of it is held back.
+func TestCleaner(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	whole := func(s string) string {
+		for _, r := range tidy {
+			s = strings.ReplaceAll(s, r[0], r[1])
+		}
+		return s
+	}
+	parts := []string{" ", " ", " ", "'", " '", " ' ", " n", "x", "t", "n't", " n ' t", "ve", "'re", "r", "'m", "s", "' s", ".", " ,", "? ", "! "}
+	for range 20_000 {
+		text := ""
+		for range 1 + rng.IntN(4) {
+			text += parts[rng.IntN(len(parts))]
+		}
+		var c cleaner
+		got := ""
+		for i := range len(text) {
+			got += string(c.next([]byte(text[i:i+1]), false))
+		}
+		if got += string(c.next(nil, true)); got != whole(text) {
+			t.Fatalf("%q: got %q, want %q", text, got, whole(text))
+		}
+	}
+	var c cleaner
+	got := string(c.next([]byte("He said 'no ' and went . He did n't"), false)) + "|"
+	got += string(c.next([]byte(" "), false)) + "|" + string(c.next([]byte("know"), false))
+	if want := "He said 'no'and went. He didn't|| know"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

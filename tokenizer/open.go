@@ -18,8 +18,8 @@ var (
 //
 //   - tokenizer.json, with [Parse];
 //   - tokenizer.model or spiece.model, with [ParseSentencePiece]; added_tokens.json and
-//     tokenizer_config.json (legacy, add_bos_token, add_eos_token, added_tokens_decoder) then say
-//     the rest, as in the transformers library;
+//     tokenizer_config.json (tokenizer_class, legacy, add_bos_token, add_eos_token,
+//     added_tokens_decoder) then say the rest, as in the transformers library;
 //   - rwkv_vocab_v20230424.txt or rwkv_vocab.txt, with [ParseRWKV].
 //
 // read returns the contents of a file by its base name, and an error that wraps [fs.ErrNotExist] if
@@ -57,9 +57,10 @@ func openSentencePiece(model []byte, read func(name string) ([]byte, error)) (*T
 		opts.Added = append(opts.Added, AddedToken{Content: content, ID: id, Special: true})
 	}
 	var config struct {
-		Legacy *bool `json:"legacy"`
-		AddBOS *bool `json:"add_bos_token"`
-		AddEOS *bool `json:"add_eos_token"`
+		Class  string `json:"tokenizer_class"`
+		Legacy *bool  `json:"legacy"`
+		AddBOS *bool  `json:"add_bos_token"`
+		AddEOS *bool  `json:"add_eos_token"`
 		Added  map[string]struct {
 			Content    string `json:"content"`
 			SingleWord bool   `json:"single_word"`
@@ -81,6 +82,7 @@ func openSentencePiece(model []byte, read func(name string) ([]byte, error)) (*T
 		})
 	}
 	opts.PrefixFirst = config.Legacy != nil && !*config.Legacy
+	opts.CleanUp = config.Class == "InternLM2Tokenizer"
 	opts.AddBOS, opts.AddEOS = config.AddBOS, config.AddEOS
 	return ParseSentencePiece(model, opts)
 }

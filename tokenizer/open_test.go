@@ -1,12 +1,16 @@
 package tokenizer
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mminfer/mminfer/demo"
 )
 
 // filesOf is a directory in memory.
@@ -84,4 +88,59 @@ func TestOpenInternLM2(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkFolder(t, fsys, "sp_bpe_internlm2", tok, nil)
+}
+
+// TestOpenReader opens a directory whose added tokens replace reserved pieces, as in released models.
+func TestOpenReader(t *testing.T) {
+	tok, err := Open(func(name string) ([]byte, error) { return demo.FS.ReadFile(demo.Reader + "/" + name) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile("../demo/reader/pictures/answers.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want struct {
+		Prompts  map[string][]int32 `json:"prompt_ids"`
+		Pictures []struct {
+			Answer string
+			IDs    []int32
+		}
+	}
+	if err := json.Unmarshal(data, &want); err != nil || len(want.Prompts) != 5 || len(want.Pictures) != 12 {
+		t.Fatal(err, len(want.Prompts), len(want.Pictures))
+	}
+	for question, ids := range want.Prompts {
+		text := "<|im_start|>system\n<|im_end|><|im_start|>user\n<img>" + strings.Repeat("<IMG_CONTEXT>", 16) + "</img>\n" + question + "<|im_end|><|im_start|>assistant\n"
+		if got := tok.Encode(nil, text, EncodeOptions{true, RecognizeAll}); !slices.Equal(got, ids) {
+			t.Errorf("%s\n got %v\nwant %v", question, got, ids)
+		}
+	}
+	for _, p := range want.Pictures {
+		if got, err := tok.Decode(p.IDs, true); err != nil || got != p.Answer {
+			t.Errorf("%v: %q, %v, want %q", p.IDs, got, err, p.Answer)
+		}
+	}
+	// Nobody writes a control token by its reserved name.
+	for _, opts := range []EncodeOptions{{}, {true, RecognizeAll}} {
+		ids := tok.Encode(nil, "[UNUSED_TOKEN_146]", opts)
+		if text, err := tok.Decode(ids, true); slices.Contains(ids, 511) || err != nil || text != "[UNUSED_TOKEN_146]" {
+			t.Errorf("a reserved name: %v, %q, %v", ids, text, err)
+		}
+	}
+	ids := tok.Encode(nil, "It is n't here . Or ' is it ' ?", EncodeOptions{})
+	if got, err := tok.Decode(ids, true); err != nil || got != "It isn't here. Or'is it '?" {
+		t.Errorf("%q, %v", got, err)
+	}
+	stream, text := tok.Stream(true), ""
+	stream.Verbatim()
+	for _, id := range ids {
+		chunk, err := stream.Next(id)
+		if text += string(chunk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text += string(stream.Flush()); text != "It is n't here . Or ' is it ' ?" {
+		t.Errorf("verbatim: %q", text)
+	}
 }

@@ -10,7 +10,8 @@ import (
 // SentencePieceOptions say what a tokenizer.model leaves to the program around it.
 type SentencePieceOptions struct {
 	// Added are tokens beside the pieces, such as those of added_tokens.json. One with the id of a
-	// piece must have its content, and says how that is found in texts.
+	// piece must have its content, and says how that is found in texts; or it takes the place of a
+	// piece held in reserve: an unused one, or one that is called [UNUSED_TOKEN_...] (InternLM2).
 	Added []AddedToken
 	// PrefixFirst puts a space only before a text that does not begin with one, and not after added
 	// tokens: what the transformers library does with legacy=false. Otherwise every part of a text
@@ -20,6 +21,9 @@ type SentencePieceOptions struct {
 	// families of models do: BPE models begin texts, and unigram models without a beginning of text
 	// (T5) end them.
 	AddBOS, AddEOS *bool
+	// CleanUp takes spaces before punctuation and contractions out of decoded texts, as the
+	// InternLM2Tokenizer of the released models always does.
+	CleanUp bool
 }
 
 // ParseSentencePiece reads a tokenizer.model, the file of the sentencepiece library: a BPE or unigram
@@ -158,6 +162,7 @@ func isByteToken(s string) bool {
 
 // tokenizer builds the tokenizer.
 func (m *sentencePieceModel) tokenizer(opts SentencePieceOptions) (*Tokenizer, error) {
+	m.replaceReserved(opts.Added)
 	unk, err := m.check()
 	if err != nil {
 		return nil, err
@@ -194,6 +199,7 @@ func (m *sentencePieceModel) tokenizer(opts SentencePieceOptions) (*Tokenizer, e
 		return nil, err
 	}
 	m.decoder(t)
+	t.decode.cleanUp = opts.CleanUp
 	if opts.AddBOS == nil && !m.unigram || opts.AddBOS != nil && *opts.AddBOS {
 		t.before = around(m.bos)
 	}
@@ -201,6 +207,21 @@ func (m *sentencePieceModel) tokenizer(opts SentencePieceOptions) (*Tokenizer, e
 		t.after = around(m.eos)
 	}
 	return t, nil
+}
+
+// replaceReserved gives the places of reserved pieces to added tokens. The pieces then match no text:
+// spelling one out must not write a control token.
+func (m *sentencePieceModel) replaceReserved(added []AddedToken) {
+	m.pieces = slices.Clone(m.pieces)
+	for _, tok := range added {
+		if tok.ID < 0 || int(tok.ID) >= len(m.pieces) || tok.Content == "" {
+			continue
+		}
+		p := &m.pieces[tok.ID]
+		if p.text != tok.Content && (p.kind == pieceUnused || strings.HasPrefix(p.text, "[UNUSED_TOKEN_")) {
+			*p = sentencePiece{text: tok.Content, kind: pieceUnused}
+		}
+	}
 }
 
 // around returns the tokens to put at an end of a text: id, if it is one.
