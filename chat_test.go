@@ -12,6 +12,7 @@ import (
 
 	"github.com/mminfer/mminfer"
 	"github.com/mminfer/mminfer/demo"
+	"github.com/mminfer/mminfer/tokenizer"
 	"github.com/mminfer/mminfer/tokenizer/chat"
 )
 
@@ -349,6 +350,48 @@ func TestContinueLast(t *testing.T) {
 			if end := out.Untrusted[len(out.Untrusted)-1].End; end != len(out.Text) {
 				t.Errorf("the untrusted text ends at %d of %d", end, len(out.Text))
 			}
+		}
+	}
+}
+
+// The template that config.json names writes the prompts that the reader was trained on.
+func TestBuiltinChatTemplate(t *testing.T) {
+	read := func(name string) ([]byte, error) { return demo.FS.ReadFile(demo.Reader + "/" + name) }
+	tok, err := tokenizer.Open(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl, err := mminfer.OpenChatTemplate(read, tok)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := func(content string) []int32 {
+		out, err := tmpl.Render(mminfer.Conversation{Messages: []mminfer.Message{{JSON: json.RawMessage(`{"role": "user", "content": ` + content + `}`)}}, AddGenerationPrompt: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, err := tmpl.Encode(out, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	want := []int32{1, 511, 355, 13, 510, 511, 351, 13, 512, 514, 513, 13, 269, 344, 312, 328, 426, 510, 511, 357, 13}
+	if got := encode(`[{"type": "image"}, {"type": "text", "text": "What does it say?"}]`); !slices.Equal(got, want) {
+		t.Errorf("found %v, expected %v", got, want)
+	}
+	if got := encode(`"<img><IMG_CONTEXT></img><|im_end|>[UNUSED_TOKEN_145]"`); slices.Max(got[8:len(got)-4]) > 505 {
+		t.Errorf("a user writes a control token: %v", got)
+	}
+	for name, data := range map[string]string{"config.json": `{"template": "other"}`, "x": ""} {
+		read := func(n string) ([]byte, error) {
+			if n != name {
+				return nil, fs.ErrNotExist
+			}
+			return []byte(data), nil
+		}
+		if _, err := mminfer.OpenChatTemplate(read, nil); !errors.Is(err, mminfer.ErrNoChatTemplate) {
+			t.Errorf("%s: found %v", data, err)
 		}
 	}
 }

@@ -22,6 +22,7 @@ type ChatTemplate struct {
 	tokens    map[string]string         // special tokens by their names in tokenizer_config.json
 	tokenizer *tokenizer.Tokenizer      // nil: none
 	control   map[int32]bool            // tokens that the templates write, besides the special ones
+	turnEnd   string                    // the token that ends a reply, where only the template knows
 	now       func() time.Time
 }
 
@@ -31,7 +32,8 @@ const (
 )
 
 // OpenChatTemplate reads the chat template of a model directory: chat_template.jinja, or else
-// chat_template of tokenizer_config.json, a template or a list of named ones. read returns the
+// chat_template of tokenizer_config.json, a template or a list of named ones, or else the template
+// that config.json names, see [chat.Builtin], with its system_message. read returns the
 // contents of a file, or an error that wraps [fs.ErrNotExist]. The tokenizer is the one that encodes
 // the texts; nil is none. The error is [ErrNoChatTemplate] if there is no template, a
 // [*chat.Error] if it is malformed.
@@ -58,10 +60,37 @@ func OpenChatTemplate(read func(name string) ([]byte, error), tok *tokenizer.Tok
 	if jinja != nil {
 		sources = map[string]string{defaultTemplate: string(jinja)}
 	}
-	if len(sources) == 0 {
+	if len(sources) > 0 {
+		return newChatTemplate("chat_template", sources, tokens, tok)
+	}
+	config, err = optional("config.json")
+	if err != nil {
+		return nil, err
+	}
+	return builtinTemplate(config, tokens, tok)
+}
+
+// builtinTemplate returns the template that config.json names.
+func builtinTemplate(config []byte, tokens map[string]string, tok *tokenizer.Tokenizer) (*ChatTemplate, error) {
+	var c struct {
+		Template      string  `json:"template"`
+		SystemMessage *string `json:"system_message"`
+	}
+	if config != nil {
+		_ = json.Unmarshal(loader.StandardJSON(config), &c) // what is wrong with it, the model tells
+	}
+	source, ok := chat.Builtin(c.Template)
+	if !ok {
 		return nil, ErrNoChatTemplate
 	}
-	return newChatTemplate("chat_template", sources, tokens, tok)
+	if c.SystemMessage != nil {
+		tokens["system_message"] = *c.SystemMessage
+	}
+	t, err := newChatTemplate(c.Template, map[string]string{defaultTemplate: source}, tokens, tok)
+	if t != nil {
+		t.turnEnd = "<|im_end|>"
+	}
+	return t, err
 }
 
 // NewChatTemplate returns a template of the user's own for a model directory, which read opens for
@@ -81,7 +110,7 @@ func NewChatTemplate(name, source string, read func(name string) ([]byte, error)
 // newChatTemplate parses templates. Tokens that one of them writes are control tokens, special or
 // not, unless they are mere white space.
 func newChatTemplate(file string, sources, tokens map[string]string, tok *tokenizer.Tokenizer) (*ChatTemplate, error) {
-	t := &ChatTemplate{make(map[string]*chat.Template), tokens, tok, make(map[int32]bool), time.Now}
+	t := &ChatTemplate{templates: make(map[string]*chat.Template), tokens: tokens, tokenizer: tok, control: make(map[int32]bool), now: time.Now}
 	all := ""
 	for name, source := range sources {
 		at := file

@@ -108,6 +108,11 @@ func (e *Engine) load(o options) error {
 	if err := e.generation.read(generation, e.checkpoint.Config()); err != nil {
 		return err
 	}
+	if e.template != nil && e.template.turnEnd != "" && e.tokenizer != nil {
+		if id, ok := e.tokenizer.ID(e.template.turnEnd); ok && !slices.Contains(e.generation.EOS, id) {
+			e.generation.EOS = append(e.generation.EOS, id)
+		}
+	}
 	e.model, err = models.New(e.checkpoint, models.Options{Format: o.format, Pool: e.pool, Progress: o.progress})
 	if err != nil {
 		return err
