@@ -62,9 +62,3 @@ func f16(dst, x []float32, w []uint16, d Dims, add bool) {
 		f16Generic(dst, x, w, d, add)
 	}
 }
-
-// floats multiplies by panels of weights of so many bytes.
-func floats(m multiply, dst, x []float32, w unsafe.Pointer, size int, d Dims, add bool) {
-	b := block{multiply: m, dst: dst, x: x, w: w, size: d.panelK() * Rows * size, column: Rows * size, d: d, add: add}
-	b.cover()
-}

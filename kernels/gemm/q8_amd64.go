@@ -3,8 +3,6 @@
 package gemm
 
 import (
-	"unsafe"
-
 	"golang.org/x/sys/cpu"
 
 	"github.com/mminfer/mminfer/kernels"
@@ -30,10 +28,4 @@ func q8(dst []float32, x quant.Rows8, w []byte, d Dims) {
 	default:
 		q8Generic(dst, x, w, d)
 	}
-}
-
-// q8Tiles multiplies by panels of 8-bit weights.
-func q8Tiles(m multiply, dst []float32, x quant.Rows8, w []byte, d Dims) {
-	b := block{multiply: m, dst: dst, rows: x, w: unsafe.Pointer(unsafe.SliceData(w)), size: quant.Q8Size(d.K), column: Rows, d: d}
-	b.cover()
 }
