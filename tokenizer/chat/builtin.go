@@ -6,8 +6,9 @@ package chat
 // conversation's own system message.
 //
 // A message's content is a string or a list of parts: {"type": "text", "text": ...}, and
-// {"type": "image"} for a picture, which becomes [PictureMark] and a line end. Where a message has
-// several, each is numbered: "Image-1: ".
+// {"type": "image", "rows": n} for a picture that has n rows in the model: n times <IMG_CONTEXT>
+// between <img> and </img>, and a line end. Without rows n is 1. Where a message has several
+// pictures, each is numbered: "Image-1: ".
 //
 // Source: internlm2-chat in conversation.py, and chat in modeling_mmMamba_chat.py, of mmMamba
 // (copy at SakodaShintaro/rl_practice@4a24797).
@@ -17,10 +18,6 @@ func Builtin(name string) (source string, ok bool) {
 	}
 	return internlm2Chat, true
 }
-
-// PictureMark is what [Builtin] templates write for a picture. Whoever has the picture repeats the
-// token in its middle, once for each row that the picture has in the model.
-const PictureMark = "<img><IMG_CONTEXT></img>"
 
 // An empty message is its role alone, without an end, except for the system message.
 const internlm2Chat = `
@@ -36,7 +33,7 @@ const internlm2Chat = `
       {%- elif part.type in ['image', 'image_url'] -%}
         {%- set ns.number = ns.number + 1 -%}
         {%- if pictures > 1 -%}{{- 'Image-' ~ ns.number ~ ': ' -}}{%- endif -%}
-        {{- '` + PictureMark + `\n' -}}
+        {{- '<img>' ~ '<IMG_CONTEXT>' * (part.rows | default(1)) ~ '</img>\n' -}}
       {%- else -%}
         {{- raise_exception('a part of a message is of type ' ~ part.type ~ ', expected text or image') -}}
       {%- endif -%}

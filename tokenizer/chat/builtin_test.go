@@ -11,18 +11,17 @@ import (
 // pictures are the lines that the reference's callers write for pictures, in a question.
 var pictures = strings.NewReplacer("Image-1: <image>\n", "\x00", "Image-2: <image>\n", "\x00", "<image>\n", "\x00")
 
-// message returns a user's message of a question of the reference.
-func message(question string, picture bool) map[string]any {
-	question = pictures.Replace(question)
-	n := strings.Count(question, "\x00")
-	if n == 0 && !picture {
+// message returns a user's message of a question of the reference, with pictures of so many tiles.
+func message(question string, tiles []int) map[string]any {
+	question = strings.TrimLeft(pictures.Replace(question), "\x00")
+	if len(tiles) == 0 {
 		return map[string]any{"role": "user", "content": question}
 	}
-	parts := make([]any, max(n, 1))
-	for i := range parts {
-		parts[i] = map[string]any{"type": "image"}
+	var parts []any
+	for _, n := range tiles {
+		parts = append(parts, map[string]any{"type": "image", "rows": 4 * n})
 	}
-	return map[string]any{"role": "user", "content": append(parts, map[string]any{"type": "text", "text": question[n:]})}
+	return map[string]any{"role": "user", "content": append(parts, map[string]any{"type": "text", "text": question})}
 }
 
 // render renders messages with a prompt for the next one.
@@ -66,20 +65,17 @@ func TestInternLM2(t *testing.T) {
 		t.Fatal(err, len(want.Items))
 	}
 	for _, x := range want.Items {
-		var messages []any
-		for _, h := range x.History {
-			messages = append(messages, message(h[0], false), map[string]any{"role": "assistant", "content": h[1]})
-		}
-		messages = append(messages, message(x.Question, x.Tiles > 0 && x.History == nil))
-		got, err := render(t, messages, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if x.Patches == nil {
+		if x.Patches == nil && x.Tiles > 0 {
 			x.Patches = []int{x.Tiles}
 		}
-		for _, n := range x.Patches {
-			got = strings.Replace(got, PictureMark, "<img>"+strings.Repeat("<IMG_CONTEXT>", 4*n)+"</img>", 1)
+		var messages []any
+		for _, h := range x.History {
+			messages = append(messages, message(h[0], x.Patches), map[string]any{"role": "assistant", "content": h[1]})
+			x.Patches = nil
+		}
+		got, err := render(t, append(messages, message(x.Question, x.Patches)), nil)
+		if err != nil {
+			t.Fatal(err)
 		}
 		if got != "<s>"+x.Prompt {
 			t.Errorf("%q:\n got %q\nwant %q", x.Question, got, x.Prompt)
