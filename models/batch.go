@@ -21,6 +21,9 @@ type Seq struct {
 	IDs   []int32 // the tokens to absorb
 	State *State
 	Want  Want
+	// Rows are given in place of the embeddings of some tokens, each of which must be the token that
+	// holds a place for them: see [Pictures]. Without rows it is a token like any other.
+	Rows []Rows
 
 	// Out is the first of the sequence's rows in the batch's outputs.
 	Out int
@@ -43,7 +46,8 @@ type Batch struct {
 }
 
 // Forward absorbs the batch's tokens into its states and computes the outputs wanted. The error
-// names a token outside the vocabulary, or a state of another model; nothing has changed then.
+// names a token outside the vocabulary, rows at tokens that are not made for them, or a state of
+// another model; nothing has changed then.
 func (m *Model) Forward(b *Batch, ws *tensor.Workspace) error {
 	rows, wanted, err := m.prepare(b)
 	if err != nil {
@@ -68,6 +72,9 @@ func (m *Model) Forward(b *Batch, ws *tensor.Workspace) error {
 	}
 	block := 0
 	for l := range m.layers {
+		if norm := m.layers[l].Norm; norm.Weight != nil {
+			norm.Apply(x, x, ws)
+		}
 		for i := range m.layers[l].Blocks {
 			for s := range b.Seqs {
 				b.spans[s].State = b.Seqs[s].State.share(block)
@@ -98,6 +105,9 @@ func (m *Model) prepare(b *Batch) (rows, wanted int, err error) {
 				return 0, 0, fmt.Errorf("models: sequence %d: token %d is %d, expected 0 to %d", i, j, id, m.Vocab-1)
 			}
 		}
+		if err := m.checkRows(s); err != nil {
+			return 0, 0, fmt.Errorf("models: sequence %d: %w", i, err)
+		}
 		b.spans = append(b.spans, nn.Span{From: rows, To: rows + len(s.IDs), Pos: s.State.pos})
 		rows += len(s.IDs)
 		s.Out = wanted
@@ -117,11 +127,16 @@ func (s *Seq) wanted() int {
 	return 0
 }
 
-// lookUp fills x with the tokens' embeddings.
+// lookUp fills x with the tokens' embeddings, or with the rows given in their place.
 func (m *Model) lookUp(x tensor.Mat, b *Batch) {
 	for i, s := range b.Seqs {
 		for j, id := range s.IDs {
 			m.embed.Floats(x.Row(b.spans[i].From+j), int(id)*m.Width)
+		}
+		for _, r := range s.Rows {
+			for j := range r.Mat.Rows {
+				copy(x.Row(b.spans[i].From+r.At+j), r.Mat.Row(j))
+			}
 		}
 	}
 }

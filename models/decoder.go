@@ -105,7 +105,7 @@ func (c *decoder) model(p nn.Params, n names, norm normKind, layer func(q nn.Par
 		}
 		q := body.Sub(fmt.Sprintf("layers.%d", l))
 		q.Sub("self_attn").Drop("rotary_emb.inv_freq")
-		m.layers = append(m.layers, Layer{layer(q, l)})
+		m.layers = append(m.layers, Layer{Blocks: layer(q, l)})
 	}
 	return m
 }

@@ -88,7 +88,7 @@ func buildFLA(config []byte, p nn.Params, sh *flaConfig, cell flaCell) (*Model, 
 		} else {
 			mixer = cell.mixer(q.Sub("attn"), sh, l)
 		}
-		m.layers = append(m.layers, Layer{[]nn.Block{{Norm: norm, Mixer: mixer}, {Norm: mlp, Mixer: sh.mlp(q.Sub("mlp"))}}})
+		m.layers = append(m.layers, Layer{Blocks: []nn.Block{{Norm: norm, Mixer: mixer}, {Norm: mlp, Mixer: sh.mlp(q.Sub("mlp"))}}})
 	}
 	return m, nil
 }

@@ -17,7 +17,7 @@ import (
 // kinds are goldens that have between them every kind of mixer and of state. With -short they stand
 // for all, except where the values themselves are compared.
 var kinds = []string{
-	"mom_fla/topk_all", "mom_fla_hybrid", "mom_gsa", "zoo_gated_deltanet_hybrid", "zoo_rwkv7", "zoo_hgrn", "zoo_mamba", "zoo_mamba2_ss",
+	"mmmamba_hybrid", "mom_fla/topk_all", "mom_fla_hybrid", "mom_gsa", "zoo_gated_deltanet_hybrid", "zoo_rwkv7", "zoo_hgrn", "zoo_mamba", "zoo_mamba2_ss",
 	"hf_falcon_h1", "hf_jamba", "hf_kimi_linear", "hf_lfm2", "hf_minimax", "hf_qwen3_next", "hf_zamba2",
 }
 

@@ -158,7 +158,7 @@ func (s *mambaShell) build(p nn.Params, mixer func(q nn.Params) nn.Mixer) *Model
 			break
 		}
 		q := body.Sub(fmt.Sprintf("layers.%d", l))
-		m.layers = append(m.layers, Layer{[]nn.Block{{Norm: rmsNorm(q, "norm.weight", s.width, s.eps), Mixer: mixer(q.Sub("mixer"))}}})
+		m.layers = append(m.layers, Layer{Blocks: []nn.Block{{Norm: rmsNorm(q, "norm.weight", s.width, s.eps), Mixer: mixer(q.Sub("mixer"))}}})
 	}
 	return m
 }

@@ -33,7 +33,11 @@ type Model struct {
 	Width  int           // D
 	Params int64         // elements of the checkpoint's tensors that the model uses
 
+	// Notes are what is odd about the checkpoint and was passed over.
+	Notes []string
+
 	embed      tensor.Tensor // [Vocab, D]
+	pictures   *pictures     // nil if it takes none
 	embedScale float32       // of the embeddings, 0 for 1
 	embedNorm  nn.Norm       // of the embeddings, which then are the residual stream
 	embeds     bool          // some block looks at the embeddings
@@ -49,6 +53,7 @@ type Model struct {
 
 // Layer is what one numbered layer of a checkpoint adds to the residual stream.
 type Layer struct {
+	Norm   nn.Norm    // of the residual stream before the blocks; none in most models
 	Blocks []nn.Block // in order
 }
 
@@ -56,7 +61,13 @@ type Layer struct {
 func (m *Model) Layers() int { return len(m.layers) }
 
 // WeightBytes returns the memory that packed weights and the embedding take.
-func (m *Model) WeightBytes() int64 { return m.arena.Size() + int64(len(m.embed.Data)) }
+func (m *Model) WeightBytes() int64 {
+	n := m.arena.Size() + int64(len(m.embed.Data))
+	if m.pictures != nil {
+		n += m.pictures.bytes()
+	}
+	return n
+}
 
 // StateFloats returns the float32 numbers of a sequence's state that do not grow with the text.
 func (m *Model) StateFloats() int {

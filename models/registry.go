@@ -42,6 +42,7 @@ var architectures = map[string]struct {
 	"minimax":            {newMiniMax, "lightning attention and attention, mixture of experts (MiniMax)"},
 	"minimax_text_01":    {newMiniMax, "the same in the released layout (MiniMax-Text-01)"},
 	"mistral":            {newMistral, "transformer with a sliding window (Mistral)"},
+	"mmMamba_chat":       {newMMMamba, "pictures and text: Mamba-2, attention or both (mmMamba)"},
 	"mom":                {newMoM, "mixture of memories over gated delta rules, fla layout; the built-in `fable`"},
 	"mom_gated_deltanet": {newMoM, "the same in the released layout (linear-moe-hub/MoM-Gated-Deltanet)"},
 	"mom_gla":            {newMoM, "mixture of memories over gated linear attention"},

@@ -66,7 +66,7 @@ func buildRWKV(config []byte, p nn.Params, sh *rwkvConfig, cell rwkvCell) (*Mode
 			break
 		}
 		q := body.Sub(fmt.Sprintf("layers.%d", l))
-		m.layers = append(m.layers, Layer{[]nn.Block{
+		m.layers = append(m.layers, Layer{Blocks: []nn.Block{
 			{Norm: sh.layerNorm(q, "attn_norm"), Mixer: cell.timeMix(q.Sub("attn"), sh, l)},
 			{Norm: sh.layerNorm(q, "ffn_norm"), Mixer: cell.channelMix(q.Sub("ffn"), sh)},
 		}})

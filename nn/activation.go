@@ -14,6 +14,7 @@ const (
 	Sigmoid                // σ(x)
 	Tanh
 	ELUPlusOne // x+1 above 0, eˣ below
+	GELU       // x·Φ(x), not its approximation by tanh
 )
 
 // Apply computes x = f(x).
@@ -32,6 +33,8 @@ func (f Activation) Apply(x []float32) {
 		vec.Tanh(x, x)
 	case ELUPlusOne:
 		eluPlusOne(x)
+	case GELU:
+		vec.GELU(x, x)
 	}
 }
 

@@ -71,7 +71,7 @@ func (m *Mamba2) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
 	u := ws.Mat(x.Rows, h.Cols-e)
 	m.Conv.apply(u, h.Columns(e, h.Cols), spans, m.states(), ws)
 	t.m, t.spans, t.u, t.dt, t.decay = m, spans, u, dt, ws.Mat(x.Rows, m.Heads)
-	t.rates()
+	stepRates(t.dt, t.decay, m.DtBias, m.NegA, m.DtMin, m.DtMax)
 	n := len(spans) * m.Heads
 	t.units = units{n, grain(n, x.Rows*e*m.N)}
 	ws.Pool.Run(t.parts(), t)
@@ -94,23 +94,22 @@ type dual struct {
 	products []tensor.Product
 }
 
-// rates turns the projection dt into Δ and e^(Δ·A).
-func (t *dual) rates() {
-	m := t.m
-	for i := range t.dt.Rows {
-		dt, decay := t.dt.Row(i), t.decay.Row(i)
-		vec.Add(dt, dt, m.DtBias)
-		vec.Softplus(dt, dt)
-		for h, v := range dt {
-			if v < m.DtMin {
-				dt[h] = m.DtMin
+// stepRates turns the projection dt, [T, H], into Δ between lo and hi, and decay into e^(Δ·A).
+func stepRates(dt, decay tensor.Mat, bias, negA []float32, lo, hi float32) {
+	for i := range dt.Rows {
+		row, e := dt.Row(i), decay.Row(i)
+		vec.Add(row, row, bias)
+		vec.Softplus(row, row)
+		for h, v := range row {
+			if v < lo {
+				row[h] = lo
 			}
-			if v > m.DtMax {
-				dt[h] = m.DtMax
+			if v > hi {
+				row[h] = hi
 			}
 		}
-		vec.Mul(decay, dt, m.NegA)
-		vec.Exp(decay, decay)
+		vec.Mul(e, row, negA)
+		vec.Exp(e, e)
 	}
 }
 

@@ -77,6 +77,8 @@ var mixers = []struct {
 	{"mamba2", 24, mamba2(Mamba2{Heads: 4, HeadDim: 12, Groups: 1, N: 10, DtMax: 1e30}, 4, true, false)},
 	{"mamba2 in groups, clamped, scaled", 20, mamba2(Mamba2{Heads: 6, HeadDim: 18, Groups: 3, N: 7, DtMin: 0.1, DtMax: 0.9, NormFirst: true}, 3, true, true)},
 	{"mamba2 without norm or history", 20, mamba2(Mamba2{Heads: 2, HeadDim: 33, Groups: 2, N: 5, DtMax: 1e30}, 1, false, false)},
+	{"grouped state spaces", 24, groupedScan(GroupedSSD{Heads: 4, KVHeads: 2, Dim: 9})},
+	{"grouped state spaces with one key head", 24, groupedScan(GroupedSSD{Heads: 3, KVHeads: 1, Dim: 33})},
 	{"gated convolution", 40, gatedConv(3, false)},
 	{"gated convolution with bias", 300, gatedConv(4, true)},
 	{"state spaces beside attention", 20, parallel},

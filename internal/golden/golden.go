@@ -30,6 +30,8 @@ type Case struct {
 	Greedy       []int32 // the argmax continuation
 	GreedyMargin float64 `json:"greedy_margin"`
 	Pieces       []int   // a cut of the prompt that must give the same
+	Pixels       string  // the tensor of want.safetensors with the normalised tiles, "" for none
+	Tiles        [2]int  // which of them: from the first up to the second
 }
 
 // Want is one tensor to compare.
@@ -81,6 +83,18 @@ func (s *Suite) values(w Want, vocab int) ([]float32, error) {
 		v = v[:t.Shape[0]*vocab]
 	}
 	return v, nil
+}
+
+// tiles returns the tiles of a case's pictures, [n, 3, side, side].
+func (s *Suite) tiles(c *Case) (tiles []float32, side int, err error) {
+	t, ok := s.want.Tensor(c.Pixels)
+	if !ok || len(t.Shape) != 4 || t.Shape[2] != t.Shape[3] || c.Tiles[0] < 0 || c.Tiles[1] < c.Tiles[0] || t.Shape[0] < c.Tiles[1] {
+		return nil, 0, fmt.Errorf("golden: case %s: tensor %q of want.safetensors has no square tiles %d to %d", c.Name, c.Pixels, c.Tiles[0], c.Tiles[1])
+	}
+	size := t.Elements() / max(1, t.Shape[0])
+	tiles = make([]float32, (c.Tiles[1]-c.Tiles[0])*size)
+	t.Floats(tiles, c.Tiles[0]*size)
+	return tiles, t.Shape[3], nil
 }
 
 // last returns the number of rows of "last N", 0 for all.

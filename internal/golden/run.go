@@ -46,6 +46,9 @@ func (s *Suite) Run(m *models.Model, ws *tensor.Workspace, opts Options) ([]Resu
 	var results []Result
 	for _, g := range groups {
 		r := newRun(m, ws, g, out)
+		if err := r.look(s); err != nil {
+			return nil, nil, err
+		}
 		if err := r.prompts(opts); err != nil {
 			return nil, nil, err
 		}
@@ -71,16 +74,61 @@ type run struct {
 	batch models.Batch
 	live  []int // the case of each sequence of the batch
 	ids   [][]int32
+	rows  []tensor.Mat // of each case's pictures, those not fed yet
 	out   Output
 }
 
 func newRun(m *models.Model, ws *tensor.Workspace, cases []*Case, out Output) *run {
-	r := &run{m: m, ws: ws, cases: cases, out: out, ids: make([][]int32, len(cases))}
+	r := &run{m: m, ws: ws, cases: cases, out: out, ids: make([][]int32, len(cases)), rows: make([]tensor.Mat, len(cases))}
 	for i := range cases {
 		r.batch.Seqs = append(r.batch.Seqs, models.Seq{State: m.NewState(), Want: models.WantAll})
 		r.live = append(r.live, i)
 	}
 	return r
+}
+
+// look turns the cases' pictures into rows.
+func (r *run) look(s *Suite) error {
+	for i, c := range r.cases {
+		if c.Pixels == "" {
+			continue
+		}
+		tiles, side, err := s.tiles(c)
+		if err != nil {
+			return err
+		}
+		rows, err := r.m.TileRows(side)
+		if err != nil {
+			return err
+		}
+		r.rows[i] = tensor.NewMat((c.Tiles[1]-c.Tiles[0])*rows, r.m.Width)
+		if err := r.m.Tiles(r.rows[i], tiles, side, r.ws); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place takes the rows for a case's next tokens.
+func (r *run) place(i int, ids []int32) (placed []models.Rows) {
+	about, _ := r.m.Pictures()
+	for at := 0; at < len(ids); at++ {
+		if r.rows[i].Rows > 0 && ids[at] == about.Token {
+			placed = append(placed, models.Rows{At: at, Mat: r.rows[i].Slice(0, 1)})
+			r.rows[i] = r.rows[i].Slice(1, r.rows[i].Rows)
+		}
+	}
+	return placed
+}
+
+// placed refuses pictures for which the prompts have too few tokens.
+func (r *run) placed() error {
+	for i, c := range r.cases {
+		if n := r.rows[i].Rows; n > 0 {
+			return fmt.Errorf("golden: case %s: %d rows of its pictures have no token", c.Name, n)
+		}
+	}
+	return nil
 }
 
 // key names a computed tensor.
@@ -121,12 +169,13 @@ func (r *run) prompts(opts Options) error {
 				n = min(n, c.Pieces[step])
 			}
 			r.batch.Seqs[i].IDs = c.IDs[fed[i] : fed[i]+n]
+			r.batch.Seqs[i].Rows = r.place(i, r.batch.Seqs[i].IDs)
 			fed[i] += n
 			left = left || n > 0
 		}
 		if !left {
 			r.batch.Observe = nil
-			return nil
+			return r.placed()
 		}
 		if err := r.m.Forward(&r.batch, r.ws); err != nil {
 			return err
@@ -150,7 +199,7 @@ func (r *run) greedy() error {
 	for step := 0; ; step++ {
 		for i := len(r.batch.Seqs) - 1; i >= 0; i-- {
 			if c := r.cases[r.live[i]]; step < len(c.Greedy) {
-				r.batch.Seqs[i].IDs = c.Greedy[step : step+1]
+				r.batch.Seqs[i].IDs, r.batch.Seqs[i].Rows = c.Greedy[step:step+1], nil
 			} else {
 				r.batch.Seqs = slices.Delete(r.batch.Seqs, i, i+1)
 				r.live = slices.Delete(r.live, i, i+1)
