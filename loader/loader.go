@@ -38,7 +38,7 @@ const (
 )
 
 // stems are the names of weight files, without extension, in order of preference.
-var stems = []string{"model", "diffusion_pytorch_model", "adapter_model"}
+var stems = []string{"model", "diffusion_pytorch_model", "adapter_model", "model.fp16", "diffusion_pytorch_model.fp16"}
 
 // Checkpoint is an open model directory. Its methods may be called concurrently, except
 // Close.
@@ -68,8 +68,8 @@ func HeaderLimit(n int) Option {
 
 // Open opens the model directory dir: its config.json, if there is one, and its weights. They
 // are the first of model.safetensors, model.safetensors.index.json with the shards it names,
-// and the same two under the names diffusion_pytorch_model and adapter_model; so a single
-// file wins over an index, as in transformers.
+// and the same two under the names diffusion_pytorch_model and adapter_model, then the variants
+// model.fp16 and diffusion_pytorch_model.fp16; so a single file wins over an index, as in transformers.
 //
 // A GGUF file is a model too, by its own path or as the only one in a directory without
 // config.json: its keys and tensors are laid out as transformers has the same model, under
@@ -93,15 +93,17 @@ func open(dir string, file func(c *Checkpoint, name string, o options) error, al
 	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
 		return openFile(dir, file, opts)
 	}
-	root, fsys, err := openRoot(dir)
+	root, fsys, err := Root(dir)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w; give the directory that holds the model's config.json", err)
 	}
 	return finish(&Checkpoint{dir: directory{fsys, dir}, root: root}, all, opts)
 }
 
-// openRoot opens a directory, and what links in it must not leave.
-func openRoot(dir string) (*os.Root, fs.FS, error) {
+// Root opens a directory whose symbolic links must not leave it, or, in the cache of a model hub, the
+// model's part of the cache, as [Open] does: for folders of several checkpoints. The caller closes the
+// root.
+func Root(dir string) (*os.Root, fs.FS, error) {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return nil, nil, err

@@ -156,7 +156,7 @@ var directories = []struct {
 	{"only a torch archive", files{"a.txt": "x", "model.pt": "PK\x03\x04\x00\x00\x08\x08\x00\x00archive/data.pkl"}, []string{"model.pt", "PyTorch archive", "convert"}},
 	{"only an old torch file under another name", files{"weights": "\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."}, []string{"weights", "found a pickle"}},
 	{"a GGUF file beside a configuration", files{"config.json": "{}", "m.gguf": "GGUF\x03\x00\x00\x00"}, []string{"m.gguf", "found a GGUF file"}},
-	{"only other safetensors", files{"model.fp16.safetensors": shard("a")}, []string{`found only "model.fp16.safetensors"`, "open that file by its name"}},
+	{"only other safetensors", files{"weights.safetensors": shard("a")}, []string{`found only "weights.safetensors"`, "open that file by its name"}},
 	{"large config", files{"config.json": strings.Repeat(" ", maxConfig+1), "model.safetensors": shard("a")}, []string{"config.json", "found 4194305 bytes", "at most 4194304"}},
 
 	{"index is empty", rawIndex(""), []string{indexName, "found the end", "expected '{'"}},
