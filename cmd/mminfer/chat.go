@@ -133,9 +133,9 @@ func (h *chat) run(ctx context.Context, _ []string) (err error) {
 		fmt.Fprintf(h.stderr, "seed: %d\n", *seed)
 	}
 	if h.talk != nil {
-		h.note("%s replies to each line. /help lists commands.", modelName(h.model.dir))
+		h.note("%s replies to each line. /help lists commands.", h.model.name())
 	} else {
-		h.note("%s continues plain text: each line is added to the text, and the model goes on. /help lists commands.", modelName(h.model.dir))
+		h.note("%s continues plain text: each line is added to the text, and the model goes on. /help lists commands.", h.model.name())
 	}
 	return h.loop(ctx)
 }

@@ -203,5 +203,5 @@ func (g *generate) result(r *reply, prompt string, ids []int32, seed *uint64, t 
 	if stop == "" {
 		stop = "interrupted"
 	}
-	return generated{modelName(g.model.dir), prompt, append([]int32{}, ids...), r.ids, r.text.String(), r.logProbs, r.top, stop, seed, string(g.sampling.order.value), t}
+	return generated{g.model.name(), prompt, append([]int32{}, ids...), r.ids, r.text.String(), r.logProbs, r.top, stop, seed, string(g.sampling.order.value), t}
 }

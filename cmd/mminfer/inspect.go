@@ -24,11 +24,35 @@ type inspected struct {
 	Vocab       int              `json:"vocab"`
 	Parameters  int64            `json:"parameters"`
 	TensorCount int              `json:"tensor_count"`
-	Bytes       int64            `json:"bytes"`           // of all tensors in the checkpoint
-	ByType      map[string]int64 `json:"bytes_by_type"`   // element type to bytes
-	StateBytes  int64            `json:"state_bytes"`     // of a session
-	GrowthBytes int64            `json:"bytes_per_token"` // that a session grows by
+	Bytes       int64            `json:"bytes"`              // of all tensors in the checkpoint
+	ByType      map[string]int64 `json:"bytes_by_type"`      // element type to bytes
+	StateBytes  int64            `json:"state_bytes"`        // of a session
+	GrowthBytes int64            `json:"bytes_per_token"`    // that a session grows by
+	Pictures    *pictureInfo     `json:"pictures,omitempty"` // none: it takes none
+	Notes       []string         `json:"notes,omitempty"`    // what is odd about the checkpoint
 	Tensors     []tensorInfo     `json:"tensors,omitempty"`
+}
+
+// pictureInfo is how a model takes pictures.
+type pictureInfo struct {
+	TileSize  int  `json:"tile_size"`  // pixels along a side
+	PatchSize int  `json:"patch_size"` // pixels along a side
+	Tokens    int  `json:"tokens_per_tile"`
+	MinTiles  int  `json:"min_tiles"`
+	MaxTiles  int  `json:"max_tiles"`
+	Thumbnail bool `json:"thumbnail"` // one more tile where there are several
+	TokenID   int  `json:"token_id"`
+}
+
+func (p *pictureInfo) String() string {
+	tiles := "1 tile"
+	if p.MaxTiles > 1 {
+		tiles = fmt.Sprintf("%d to %d tiles", p.MinTiles, p.MaxTiles)
+		if p.Thumbnail {
+			tiles += " and a thumbnail"
+		}
+	}
+	return fmt.Sprintf("%s of %d x %d pixels in patches of %d x %d; %s a tile", tiles, p.TileSize, p.TileSize, p.PatchSize, p.PatchSize, tokensText(int64(p.Tokens)))
 }
 
 type tensorInfo struct {
@@ -44,9 +68,11 @@ func (a *app) inspectCommand() *cobra.Command {
 		Use:   "inspect [DIR]",
 		Short: "Describe a model without loading it",
 		Long: `Inspect checks a model directory or GGUF file against its architecture, without packing weights,
-and tells its size, the memory of a session and, with --tensors, every tensor.
+and tells its size, the memory of a session, how it takes pictures if it does and,
+with --tensors, every tensor.
 Without DIR it describes the built-in model.`,
 		Example: `  mminfer inspect
+  mminfer inspect reader
   mminfer inspect demo/fable --tensors
   mminfer inspect --json`,
 		Args:              cobra.MaximumNArgs(1),
@@ -96,6 +122,10 @@ func inspect(dir string, tensors bool) (*inspected, error) {
 		Bytes: ck.Bytes(), ByType: map[string]int64{},
 		StateBytes: int64(4 * m.StateFloats()), GrowthBytes: int64(4 * m.FloatsPerToken()),
 	}
+	if p, ok := m.Pictures(); ok {
+		i.Pictures = &pictureInfo{p.Size, p.Patch, p.Rows, p.MinTiles, p.MaxTiles, p.Thumbnail, int(p.Token)}
+	}
+	i.Notes = m.Notes
 	i.addTensors(ck, tensors)
 	return i, nil
 }
@@ -121,7 +151,7 @@ func (i *inspected) write(out io.Writer) error {
 	if i.GrowthBytes > 0 {
 		growth = grouped(i.GrowthBytes) + " bytes a token"
 	}
-	for _, row := range [][2]string{
+	rows := [][2]string{
 		{"model", i.Model},
 		{"architecture", i.Type},
 		{"layers", grouped(int64(i.Layers))},
@@ -131,7 +161,14 @@ func (i *inspected) write(out io.Writer) error {
 		{"tensors", fmt.Sprintf("%s: %s", grouped(int64(i.TensorCount)), strings.Join(types, ", "))},
 		{"session", grouped(i.StateBytes) + " bytes"},
 		{"growth", growth},
-	} {
+	}
+	if i.Pictures != nil {
+		rows = append(rows, [2]string{"pictures", i.Pictures.String()})
+	}
+	for _, note := range i.Notes {
+		rows = append(rows, [2]string{"note", note})
+	}
+	for _, row := range rows {
 		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 	}
 	if err := w.Flush(); err != nil || len(i.Tensors) == 0 {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,14 +19,15 @@ import (
 
 // modelFlags choose a model and how it is run.
 type modelFlags struct {
-	dir     string
-	threads *whole
-	quant   *format
+	dir      string
+	pictures bool // without dir it is the built-in model that takes pictures
+	threads  *whole
+	quant    *format
 }
 
 // modelFlag adds -m.
 func modelFlag(c *cobra.Command, dir *string) {
-	c.Flags().StringVarP(dir, "model", "m", "", "`directory` or GGUF file of the model (default: the built-in one)")
+	c.Flags().StringVarP(dir, "model", "m", "", "`directory` or GGUF file of the model, or a built-in one: fable, reader")
 	_ = c.MarkFlagFilename("model", "gguf") // fails only if the flag does not exist; directories are completed too
 }
 
@@ -32,6 +36,14 @@ func newModelFlags(c *cobra.Command) *modelFlags {
 	modelFlag(c, &m.dir)
 	m.threads, m.quant = threadsFlag(c), quantFlag(c)
 	return m
+}
+
+// name is what the model is called in output.
+func (m *modelFlags) name() string {
+	if m.dir == "" && m.pictures {
+		return demo.Reader
+	}
+	return modelName(m.dir)
 }
 
 // modelName is what a model is called in output: the last part of its directory's path.
@@ -43,6 +55,20 @@ func modelName(dir string) string {
 		dir = abs
 	}
 	return filepath.Base(dir)
+}
+
+// builtin returns the built-in model that is meant by an empty path, or by its name where that is no
+// path.
+func builtin(dir string) (name string, ok bool) {
+	switch dir {
+	case "":
+		return demo.Fable, true
+	case demo.Fable, demo.Reader:
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return dir, true
+		}
+	}
+	return "", false
 }
 
 // packingHidden is how long packing goes on without a bar.
@@ -63,9 +89,13 @@ func (a *app) open(ctx context.Context, m *modelFlags, more ...mminfer.Option) (
 	loaded := make(chan result)
 	go func() {
 		var r result
-		if m.dir == "" {
-			r.e, r.err = mminfer.OpenFS(demo.FS, demo.Fable, opts...)
-		} else {
+		name, ok := builtin(m.dir)
+		switch {
+		case m.dir == "" && m.pictures:
+			r.e, r.err = mminfer.OpenFS(demo.FS, demo.Reader, opts...)
+		case ok:
+			r.e, r.err = mminfer.OpenFS(demo.FS, name, opts...)
+		default:
 			r.e, r.err = mminfer.Open(m.dir, opts...)
 		}
 		select {
@@ -84,18 +114,18 @@ func (a *app) open(ctx context.Context, m *modelFlags, more ...mminfer.Option) (
 	}
 }
 
-// openCheckpoint opens a model directory, or the built-in one, without building the model.
+// openCheckpoint opens a model directory, or a built-in one, without building the model.
 func openCheckpoint(dir string) (*loader.Checkpoint, error) {
-	if dir == "" {
-		return loader.OpenFS(demo.FS, demo.Fable)
+	if name, ok := builtin(dir); ok {
+		return loader.OpenFS(demo.FS, name)
 	}
 	return loader.Open(dir)
 }
 
-// openFiles opens a model, or the built-in one, for the files beside its weights.
+// openFiles opens a model, or a built-in one, for the files beside its weights.
 func openFiles(dir string) (*loader.Checkpoint, error) {
-	if dir == "" {
-		return openCheckpoint("")
+	if _, ok := builtin(dir); ok {
+		return openCheckpoint(dir)
 	}
 	return loader.OpenFiles(dir)
 }

@@ -56,7 +56,7 @@ func (g *generate) several(ctx context.Context, s *mminfer.Session, prompt strin
 	}
 	show(true)
 	if g.json {
-		out := sampled{modelName(g.model.dir), prompt, append([]int32{}, ids...), string(opts.Sampling.Order), nil}
+		out := sampled{g.model.name(), prompt, append([]int32{}, ids...), string(opts.Sampling.Order), nil}
 		for i, r := range replies {
 			out.Samples = append(out.Samples, g.result(r, prompt, ids, &seeds[i], r.timings()))
 		}
