@@ -164,14 +164,38 @@ func (c *Chat) Prompt() ([]int32, error) {
 	return ids, nil
 }
 
-// timeline returns the text of the first n tokens: what was rendered, and what was generated since.
-func (c *Chat) timeline(n int) (string, error) {
+// written returns how much of text the first n tokens stand for, -1 if they stand for another text:
+// what was rendered, and what was generated since.
+func (c *Chat) written(text string, n int) (int, error) {
 	last := len(c.known) - 1
 	for c.known[last].tokens > n {
 		last--
 	}
-	more, err := c.session.engine.tokenizer.Decode(c.session.history[c.known[last].tokens:n], false)
-	return c.known[last].text + more, err
+	tok, known := c.session.engine.tokenizer, c.known[last]
+	stream, more := tok.Stream(false), []byte(nil)
+	stream.Verbatim()
+	for _, id := range c.session.history[known.tokens:n] {
+		chunk, err := stream.Next(id)
+		if err != nil {
+			return 0, err
+		}
+		more = append(more, chunk...)
+	}
+	more = append(more, stream.Flush()...)
+	at := len(known.text)
+	if !strings.HasPrefix(text, known.text) {
+		return -1, nil
+	}
+	for _, b := range more {
+		switch {
+		case at < len(text) && text[at] == b:
+			at++
+		case b == ' ' && tok.CleansUp(): // a reply is shown without it
+		default:
+			return -1, nil
+		}
+	}
+	return at, nil
 }
 
 // resume brings the session to the last place from which the text goes on, and returns the text up
@@ -181,13 +205,13 @@ func (c *Chat) timeline(n int) (string, error) {
 func (c *Chat) resume(text string) (string, error) {
 	s := c.session
 	for _, n := range []int{len(s.history), s.state.Pos()} {
-		before, err := c.timeline(n)
+		end, err := c.written(text, n)
 		if err != nil {
 			return "", err
 		}
-		if strings.HasPrefix(text, before) && (n == len(s.history) || len(text) > len(before)) {
+		if end >= 0 && (n == len(s.history) || len(text) > end) {
 			s.history = s.history[:n:n]
-			return before, nil
+			return text[:end], nil
 		}
 	}
 	if p := c.known[len(c.known)-1]; c.reply != nil && len(c.reply.history) == p.tokens && strings.HasPrefix(text, p.text) {

@@ -1,6 +1,7 @@
 package mminfer_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -351,6 +352,38 @@ func TestContinueLast(t *testing.T) {
 				t.Errorf("the untrusted text ends at %d of %d", end, len(out.Text))
 			}
 		}
+	}
+}
+
+// Spaces that decoding takes out do not make a restored conversation begin anew.
+func TestRestoredChatOfTidyTokenizer(t *testing.T) {
+	e := mustOpen(t, demo.FS, demo.Reader)
+	s := e.NewSession()
+	talk, err := s.Chat(mminfer.Conversation{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range talk.Say(t.Context(), "What is it , and is n't it ' so ' ?", mminfer.GenerateOptions{MaxTokens: 8}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := s.Len()
+	var file bytes.Buffer
+	if err := s.Save(&file); err != nil {
+		t.Fatal(err)
+	}
+	restored, err := e.Load(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := restored.Chat(mminfer.Conversation{Messages: talk.Messages()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Add(mminfer.Message{Role: "user", Content: "And now?"})
+	if ids, err := again.Prompt(); err != nil || len(ids) > 12 || restored.Len() < read-1 {
+		t.Errorf("%v: %d tokens to read after %d of %d", err, len(ids), restored.Len(), read)
 	}
 }
 

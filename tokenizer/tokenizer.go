@@ -81,6 +81,10 @@ func (t *Tokenizer) IsSpecial(id int32) bool {
 	return err == nil && tok.special
 }
 
+// CleansUp reports whether decoded texts lose spaces: see [SentencePieceOptions] and
+// [Stream.Verbatim].
+func (t *Tokenizer) CleansUp() bool { return t.decode.cleanUp }
+
 // AddedTokens returns the added tokens by id.
 func (t *Tokenizer) AddedTokens() []AddedToken { return slices.Clone(t.added) }
 
