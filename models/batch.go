@@ -56,16 +56,11 @@ func (m *Model) Forward(b *Batch, ws *tensor.Workspace) error {
 	mark := ws.Mark()
 	x := ws.Mat(rows, m.Width)
 	m.lookUp(x, b)
-	if m.embedScale != 0 {
-		nn.Scale(x, m.embedScale, x, ws)
-	}
 	var embeddings tensor.Mat
 	if m.embeds {
 		embeddings = ws.Mat(rows, m.Width)
-		for i := range rows {
-			copy(embeddings.Row(i), x.Row(i))
-		}
 	}
+	m.scaleEmbeddings(x, embeddings, ws)
 	b.observe("embed", 0, x)
 	if m.embedNorm.Weight != nil {
 		m.embedNorm.Apply(x, x, ws)
@@ -141,6 +136,16 @@ func (m *Model) lookUp(x tensor.Mat, b *Batch) {
 	}
 }
 
+// scaleEmbeddings applies the model's scale to embeddings, and keeps a copy where blocks look at them.
+func (m *Model) scaleEmbeddings(x, kept tensor.Mat, ws *tensor.Workspace) {
+	if m.embedScale != 0 {
+		nn.Scale(x, m.embedScale, x, ws)
+	}
+	for i := range kept.Rows {
+		copy(kept.Row(i), x.Row(i))
+	}
+}
+
 // output computes the final norm and the head of the rows wanted.
 func (m *Model) output(b *Batch, x tensor.Mat, wanted int, ws *tensor.Workspace) {
 	b.Hidden = resize(b.Hidden, wanted, m.Width)
@@ -158,9 +163,14 @@ func (m *Model) output(b *Batch, x tensor.Mat, wanted int, ws *tensor.Workspace)
 		return
 	}
 	b.Logits = resize(b.Logits, wanted, m.Vocab)
-	m.head.Mul(b.Logits, b.Hidden, ws)
+	m.project(b.Logits, b.Hidden, ws)
+}
+
+// project computes logits [T, Vocab] from rows after the final norm.
+func (m *Model) project(logits, hidden tensor.Mat, ws *tensor.Workspace) {
+	m.head.Mul(logits, hidden, ws)
 	if m.logitScale != 0 {
-		nn.Scale(b.Logits, m.logitScale, b.Logits, ws)
+		nn.Scale(logits, m.logitScale, logits, ws)
 	}
 }
 

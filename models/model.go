@@ -23,6 +23,11 @@ type Options struct {
 	Pool     *tensor.Pool
 	Progress func(done, total int64) // bytes of weights packed, and of all
 	BindOnly bool                    // check and describe the checkpoint without packing: nothing can be computed
+
+	// Watch, if not nil, is shown the inputs of the projections that write to the residual stream,
+	// [T, heads·dim] of attentions and [T, I] of MLPs, wherever something is computed. Only models
+	// whose layers all are such an attention and a gated MLP can be watched.
+	Watch func(layer int, mlp bool, x tensor.Mat)
 }
 
 // Model is an immutable model: it serves any number of sequences at once.
@@ -142,6 +147,11 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 		for _, b := range l.Blocks {
 			m.specs = append(m.specs, b.Mixer.StateSpec())
 			m.embeds = m.embeds || b.Embeds
+		}
+	}
+	if opts.Watch != nil {
+		if err := m.watch(opts.Watch); err != nil {
+			return nil, fmt.Errorf("models: %s: %w", kind, err)
 		}
 	}
 	if !opts.BindOnly {

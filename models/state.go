@@ -68,6 +68,27 @@ func cloneKV(kv []*nn.KV) []*nn.KV {
 	return c
 }
 
+// Truncate forgets the tokens from position n on and reports true, or changes nothing and reports
+// false: there are fewer, a recurrence has absorbed them, or what is needed has left a window. The
+// state then holds the numbers of one that never absorbed them.
+func (s *State) Truncate(n int) bool {
+	if n < 0 || n > s.pos || n < s.pos && len(s.slab) > 0 {
+		return false
+	}
+	for _, kv := range s.kv {
+		if kv != nil && !kv.CanTruncate(n) {
+			return false
+		}
+	}
+	for _, kv := range s.kv {
+		if kv != nil {
+			kv.Truncate(n)
+		}
+	}
+	s.pos = n
+	return true
+}
+
 // Reserve makes room for n more tokens, so that absorbing them does not allocate.
 func (s *State) Reserve(n int) {
 	for _, kv := range s.kv {

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/mminfer/mminfer/tensor"
@@ -261,5 +262,60 @@ func TestKVReserve(t *testing.T) {
 	}
 	for i := range got {
 		same(t, "page", got[i], want[i])
+	}
+}
+
+// TestKVTruncate compares a cache that was cut with one that never was longer: contents, whatever
+// page the cut is in, also after both go on, and forks that share the pages stay as they were.
+func TestKVTruncate(t *testing.T) {
+	for _, window := range []int{0, 70} {
+		spec := KVSpec{Heads: 2, KeyDim: 3, ValueDim: 18, Window: window}
+		fill := func(n int) *KV {
+			kv := NewKV(spec)
+			for pos := range n {
+				k, v := make([]float32, 6), make([]float32, 36)
+				for i := range v {
+					v[i] = float32(pos*100 + i)
+				}
+				copy(k, v)
+				kv.Append(k, v)
+				kv.slide()
+			}
+			return kv
+		}
+		same := func(a, b *KV) bool {
+			return a.Len() == b.Len() && slices.EqualFunc(a.Pages(), b.Pages(), slices.Equal[[]float32])
+		}
+		for _, c := range []struct {
+			long, n int
+			window  bool // a window of 70 can be cut so
+		}{{5, 3, true}, {5, 5, true}, {64, 63, true}, {65, 64, true}, {66, 65, true}, {129, 128, true}, {130, 64, true}, {70, 0, true}, {200, 130, false}, {200, 1, false}, {200, 199, true}} {
+			kv, fork := fill(c.long), fill(c.long)
+			shared := fork.Clone()
+			if ok := window == 0 || c.window; kv.CanTruncate(c.n) != ok {
+				t.Errorf("window %d: %d to %d: can truncate: %v", window, c.long, c.n, !ok)
+			}
+			if !kv.CanTruncate(c.n) {
+				continue
+			}
+			kv.Truncate(c.n)
+			fork.Truncate(c.n)
+			if want := fill(c.n); !same(kv, want) || !same(fork, want) {
+				t.Errorf("window %d: %d positions cut to %d differ", window, c.long, c.n)
+			}
+			if !same(shared, fill(c.long)) {
+				t.Errorf("window %d: cutting %d to %d changed a fork", window, c.long, c.n)
+			}
+			fork.Append(make([]float32, 6), make([]float32, 36))
+			want := fill(c.n)
+			want.Append(make([]float32, 6), make([]float32, 36))
+			if !same(fork, want) {
+				t.Errorf("window %d: what follows a cut from %d to %d differs", window, c.long, c.n)
+			}
+		}
+	}
+	kv := NewKV(KVSpec{Heads: 1, KeyDim: 1, ValueDim: 1})
+	if kv.CanTruncate(1) || kv.CanTruncate(-1) || !kv.CanTruncate(0) {
+		t.Error("an empty cache can be cut to 0 positions only")
 	}
 }

@@ -144,6 +144,41 @@ func (kv *KV) put(pos int, k, v []float32) {
 	}
 }
 
+// CanTruncate reports whether the cache holds at least n positions and, of those, all that the next
+// query would see: some may have left the window.
+func (kv *KV) CanTruncate(n int) bool { return n >= 0 && n <= kv.len && kv.spec.first(n) >= kv.first }
+
+// Truncate forgets the positions from n on. The cache then holds the numbers of one that never had
+// them. It panics unless [KV.CanTruncate].
+func (kv *KV) Truncate(n int) {
+	if !kv.CanTruncate(n) {
+		panic(fmt.Sprintf("nn.Truncate: %d of %d positions", n, kv.len))
+	}
+	if n == kv.len {
+		return
+	}
+	pages := (n+PageLen-1)/PageLen - kv.first
+	kv.pages, kv.len = kv.pages[:min(len(kv.pages), pages)], n
+	if at := n % PageLen; at > 0 {
+		kv.wipe(kv.own(n/PageLen), at)
+	}
+}
+
+// wipe clears the positions of a page from at on.
+func (kv *KV) wipe(data []float32, at int) {
+	for h := range kv.spec.Heads {
+		keys, values := kv.split(data, h)
+		for pos := at; pos < PageLen; pos++ {
+			for i := range kv.spec.KeyDim {
+				keys[(pos/gemm.Rows*kv.spec.KeyDim+i)*gemm.Rows+pos%gemm.Rows] = 0
+			}
+			for i := range kv.spec.ValueDim {
+				values[(i/gemm.Rows*PageLen+pos)*gemm.Rows+i%gemm.Rows] = 0
+			}
+		}
+	}
+}
+
 // own returns the page of the given number for writing: a new one, or a copy of a shared one.
 func (kv *KV) own(number int) []float32 {
 	i := number - kv.first

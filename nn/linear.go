@@ -6,10 +6,16 @@ import "github.com/mminfer/mminfer/tensor"
 type Linear struct {
 	W    *tensor.Weight
 	Bias []float32 // [out], nil for none
+
+	// Watch, if not nil, is shown the input of every product.
+	Watch func(x tensor.Mat)
 }
 
 // Mul computes dst [T, out] from x [T, in].
 func (l *Linear) Mul(dst, x tensor.Mat, ws *tensor.Workspace) {
+	if l.Watch != nil {
+		l.Watch(x)
+	}
 	tensor.MatMul(ws, dst, x, l.W)
 	if l.Bias != nil {
 		addBias(dst, l.Bias, ws)
