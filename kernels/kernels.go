@@ -3,13 +3,13 @@
 //
 // Each sub-package holds one kind of mathematics: flat slices in, flat slices out, destination
 // first, no allocation, no goroutine. An exported kernel checks lengths once, in Go, and then
-// dispatches by a chain of package bools to AVX-512, AVX2 or portable Go.
+// dispatches by a chain of package bools to AVX-512, AVX2, NEON or portable Go.
 //
 // # One result
 //
 // A SIMD lane always holds a different output, never a partial sum of one, and every kernel
 // spells out the one order in which an output accumulates. All implementations follow it with
-// the same correctly rounded operations, so portable Go, AVX2 and AVX-512 give the same bits.
+// the same correctly rounded operations, so portable Go, AVX2, AVX-512 and NEON give the same bits.
 // The true reductions (norms, softmax sums) use sixteen partial sums and one fixed tree: see
 // [Tree16].
 package kernels
@@ -24,7 +24,7 @@ import (
 // Implementation is one assembly implementation of a kernel.
 type Implementation struct {
 	Kernel    string // family and function, e.g. "vec.Exp"
-	ISA       string // "AVX2", "AVX512", "AVX512VNNI", "NEON"
+	ISA       string // "AVX2", "AVX512", "AVX512VNNI", "NEON", "NEONDOT"
 	Supported bool   // whether this machine can run it
 	use       *bool
 }
@@ -39,7 +39,7 @@ var registry struct {
 }
 
 // isaRank orders instruction sets from the narrowest; the portable code is rank 0.
-var isaRank = map[string]int{"portable": 0, "NEON": 1, "AVX2": 1, "AVX512": 2, "AVX512VNNI": 3}
+var isaRank = map[string]int{"portable": 0, "NEON": 1, "NEONDOT": 2, "AVX2": 1, "AVX512": 2, "AVX512VNNI": 3}
 
 // Register records an assembly implementation and the flag by which its kernel dispatches to
 // it; the flag's value at this moment says whether the machine supports it. It panics if the
@@ -78,7 +78,7 @@ func Implementations() []Implementation {
 func Limit(isa string) error {
 	rank, ok := isaRank[isa]
 	if !ok {
-		return fmt.Errorf("kernels: unknown instruction set %q: want portable, NEON, AVX2, AVX512 or AVX512VNNI", isa)
+		return fmt.Errorf("kernels: unknown instruction set %q: want portable, AVX2, AVX512, AVX512VNNI, NEON or NEONDOT", isa)
 	}
 	registry.Lock()
 	defer registry.Unlock()

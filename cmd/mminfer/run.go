@@ -180,8 +180,9 @@ memories and their hybrids with attention. A small story-telling model is built
 in: commands use it unless -m names a model directory (config.json, safetensors,
 tokenizer.json) or a GGUF file.
 
-The environment variable MMINFER_CPU (portable, AVX2, AVX512, AVX512VNNI) limits
-the instruction sets used; results do not depend on it. NO_COLOR turns colours off.
+The environment variable MMINFER_CPU (portable; AVX2, AVX512, AVX512VNNI;
+NEON, NEONDOT) limits the instruction sets used; results do not depend on it.
+NO_COLOR turns colours off.
 
 Exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.`,
 		Example: `  mminfer generate "Once upon a time"

@@ -18,7 +18,7 @@ const (
 
 // isaName finds the instruction set at the end of a function's name; generated tiles add their
 // size, as in f32AVX2x1x6.
-var isaName = regexp.MustCompile(`(AVX512VNNI|AVX512|AVX2|NEON)(x[0-9]+x[0-9]+)?$`)
+var isaName = regexp.MustCompile(`(AVX512VNNI|AVX512|AVX2|NEONDOT|NEON)(x[0-9]+x[0-9]+)?$`)
 
 // approximate matches the instructions whose results differ between processors or round otherwise.
 var approximate = regexp.MustCompile(`\b(V?RCP(SS|PS|14|28)\w*|V?RSQRT(SS|PS|14|28)\w*|VDPBF16PS|VF?RECPE|VF?RSQRTE|FRECPE|FRSQRTE)\b`)
@@ -220,7 +220,7 @@ func checkRegistration(r *Repo) (found []string) {
 					continue
 				}
 				if m == nil {
-					found = append(found, f.at(t.line, "%s does not end in an instruction set: AVX2, AVX512, AVX512VNNI or NEON", t.name))
+					found = append(found, f.at(t.line, "%s does not end in an instruction set: AVX2, AVX512, AVX512VNNI, NEON or NEONDOT", t.name))
 					continue
 				}
 				if !slices.ContainsFunc(regs, func(reg registration) bool {
