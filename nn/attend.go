@@ -79,7 +79,7 @@ func (t *attending) add(p attendPart) {
 		t.append(p, p.to-p.from)
 		return
 	}
-	first, last := t.segments(p.position(), p.position())
+	first, last := t.segments(p.position(), t.last(p.span.State.KV, p.position()))
 	for at := 0; at < group; at += headsTogether {
 		p.first, p.count, p.segment = p.head*group+at, min(headsTogether, group-at), -1
 		if first == last {
@@ -101,6 +101,14 @@ func (t *attending) append(p attendPart, rows int) {
 
 // position is that of the part's first row.
 func (p *attendPart) position() int { return p.span.Pos + p.from - p.span.From }
+
+// last returns the last position that the row at a position sees.
+func (a *heads) last(kv *KV, pos int) int {
+	if a.Full {
+		return kv.len - 1
+	}
+	return pos
+}
 
 // segments returns the first and the last segment that rows at positions from to to see.
 func (a *heads) segments(from, to int) (first, last int) {
@@ -187,7 +195,7 @@ type queryRows struct {
 // with the same products, whatever rows it is grouped with. Outs [n, ValueDim], states and totals [n]
 // are scratch.
 func (r *queryRows) attend(o []float32, oStride int, outs []float32, states, totals []attn.Softmax) {
-	first, last := r.segments(r.pos, r.pos+(r.n-1)*r.advance)
+	first, last := r.segments(r.pos, r.end())
 	r.segment(first, o, oStride, totals)
 	row := func(i int) []float32 { return o[i*oStride : i*oStride+r.ValueDim] }
 	for s := first + 1; s <= last; s++ {
@@ -208,7 +216,7 @@ func (r *queryRows) segment(s int, o []float32, oStride int, states []attn.Softm
 		states[i] = attn.NewSoftmax()
 		clear(o[i*oStride : i*oStride+r.ValueDim])
 	}
-	first, last := s*segmentPages, min((s+1)*segmentPages-1, (r.pos+(r.n-1)*r.advance)/PageLen)
+	first, last := s*segmentPages, min((s+1)*segmentPages-1, r.end()/PageLen)
 	if r.Window > 0 {
 		first = max(first, max(0, r.pos-r.Window+1)/PageLen)
 	}
@@ -220,8 +228,7 @@ func (r *queryRows) segment(s int, o []float32, oStride int, states []attn.Softm
 // page folds one page into the rows' sums.
 func (r *queryRows) page(number int) {
 	keys, values := r.kv.head(number, r.head)
-	last := r.pos + (r.n-1)*r.advance
-	held := min(PageLen, last+1-number*PageLen)
+	held := min(PageLen, r.end()+1-number*PageLen)
 	gemm.F32(r.scores, r.q, keys, gemm.Dims{Tokens: r.n, Rows: held, K: r.KeyDim, DstStride: PageLen, XStride: r.qStride}, false)
 	whole := true // every row sees the whole page
 	for i := range r.n {
@@ -239,8 +246,8 @@ func (r *queryRows) page(number int) {
 		row := r.o[i*r.oStride : i*r.oStride+r.ValueDim]
 		vec.Scale(row, corr, row)
 	}
-	d := gemm.Dims{Tokens: r.n, Rows: r.ValueDim, K: PageLen, DstStride: r.oStride, XStride: PageLen, PanelK: PageLen}
-	if whole {
+	d := gemm.Dims{Tokens: r.n, Rows: r.ValueDim, K: held, DstStride: r.oStride, XStride: PageLen, PanelK: PageLen}
+	if whole || r.Full {
 		gemm.F32(r.o, r.scores, values, d, true)
 		return
 	}
@@ -252,9 +259,12 @@ func (r *queryRows) page(number int) {
 	}
 }
 
+// end returns the last position that any row sees.
+func (r *queryRows) end() int { return r.last(r.kv, r.pos+(r.n-1)*r.advance) }
+
 // visible returns the positions of a page that row i sees, as a range within the page.
 func (r *queryRows) visible(i, number int) (from, to int) {
-	pos := r.pos + i*r.advance
+	pos := r.last(r.kv, r.pos+i*r.advance)
 	to = min(PageLen, pos+1-number*PageLen)
 	if r.Window > 0 {
 		from = max(0, pos-r.Window+1-number*PageLen)

@@ -54,7 +54,7 @@ func (a *Attention) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
 	v := h.Columns(q.Cols+k.Cols, q.Cols+2*k.Cols)
 	place(placing{q: q, k: k, v: v, qNorm: a.QNorm, kNorm: a.KNorm, rope: a.Rope, dim: a.Dim}, spans, ws)
 	o := ws.Mat(x.Rows, q.Cols)
-	attend(heads{a.Heads, a.KVHeads, a.Dim, a.Dim, a.Window, a.scale()}, o, q, spans, ws)
+	attend(heads{Heads: a.Heads, KVHeads: a.KVHeads, KeyDim: a.Dim, ValueDim: a.Dim, Window: a.Window, Scale: a.scale()}, o, q, spans, ws)
 	for _, s := range spans {
 		s.State.KV.slide()
 	}
@@ -78,4 +78,5 @@ type heads struct {
 	KeyDim, ValueDim int
 	Window           int
 	Scale            float32 // of the scores
+	Full             bool    // every row sees all positions of its cache
 }

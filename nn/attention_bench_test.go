@@ -10,7 +10,7 @@ import (
 // BenchmarkAttend measures attention alone: a token at depth, several layers whose caches together
 // exceed the processor's.
 func BenchmarkAttend(b *testing.B) {
-	for _, c := range []heads{{9, 3, 64, 64, 0, 0.125}, {16, 8, 128, 128, 0, 0.1}, {32, 8, 128, 128, 0, 0.1}} {
+	for _, c := range []heads{{Heads: 9, KVHeads: 3, KeyDim: 64, ValueDim: 64, Scale: 0.125}, {Heads: 16, KVHeads: 8, KeyDim: 128, ValueDim: 128, Scale: 0.1}, {Heads: 32, KVHeads: 8, KeyDim: 128, ValueDim: 128, Scale: 0.1}} {
 		const depth, layers = 4096, 16
 		b.Run(fmt.Sprintf("heads=%d/%d/dim=%d", c.Heads, c.KVHeads, c.KeyDim), func(b *testing.B) {
 			w := newWeights(1)

@@ -41,6 +41,7 @@ type job struct {
 	dst    *Linear
 	format tensor.Format
 	parts  []tensor.Tensor
+	taps   bool // the filters of a convolution, whose columns are to be in the order of a [tensor.Convolution]
 }
 
 // Bind returns a window over the whole source. Projections will be packed in the given format.
@@ -181,8 +182,20 @@ func (p Params) linear(format tensor.Format, parts []tensor.Tensor) *Linear {
 		}
 	}
 	l := new(Linear)
-	p.b.jobs = append(p.b.jobs, job{l, format, parts})
+	p.b.jobs = append(p.b.jobs, job{dst: l, format: format, parts: parts})
 	return l
+}
+
+// Conv makes filters [out, in, KH, KW] a projection of patches, whose columns are [KH, KW, in], in the chosen
+// format; exact, in the checkpoint's precision.
+func (p Params) Conv(filters tensor.Tensor, exact bool) *Linear {
+	l := p.Linear
+	if exact {
+		l = p.Exact
+	}
+	conv := l(filters)
+	p.b.jobs[len(p.b.jobs)-1].taps = true
+	return conv
 }
 
 // Err returns everything that was wrong, the tensors that nobody took included.
@@ -224,6 +237,9 @@ func (p Params) Load(arena *tensor.Arena, pool *tensor.Pool, progress func(done,
 		total += j.bytes()
 	}
 	for i, j := range p.b.jobs {
+		if j.taps {
+			j.parts = []tensor.Tensor{tensor.Taps(j.parts[0])}
+		}
 		j.dst.W = tensor.Pack(arena, pool, j.format, j.parts...)
 		p.b.jobs[i] = job{} // a checkpoint may have made the bytes for this alone
 		if done += j.bytes(); progress != nil {

@@ -54,6 +54,26 @@ func sigmoidMul(x, gate tensor.Mat, ws *tensor.Workspace) {
 	rowwise(ws, rows{op: opGate, dst: x, a: x, b: gate, act: Sigmoid})
 }
 
+// Activate computes x = f(x).
+func Activate(x tensor.Mat, f Activation, ws *tensor.Workspace) {
+	rowwise(ws, rows{op: opActivate, dst: x, act: f})
+}
+
+// GELUMul computes dst = GELU(gate) · up. dst may be gate.
+func GELUMul(dst, gate, up tensor.Mat, ws *tensor.Workspace) {
+	rowwise(ws, rows{op: opGELUMul, dst: dst, a: gate, b: up})
+}
+
+// AddGated computes x += y·w, and overwrites y.
+func AddGated(x, y tensor.Mat, w []float32, ws *tensor.Workspace) {
+	rowwise(ws, rows{op: opAddGated, dst: x, b: y, weight: w})
+}
+
+// Concat lays the rows of a and b side by side, dst [T, columns of both].
+func Concat(dst, a, b tensor.Mat, ws *tensor.Workspace) {
+	rowwise(ws, rows{op: opConcat, dst: dst, a: a, b: b})
+}
+
 // rowOp is an operation that treats every row alone.
 type rowOp uint8
 
@@ -72,6 +92,8 @@ const (
 	opLerp                  // dst = a + b · weight
 	opMixed                 // dst = a + b · (dst + weight)
 	opWeigh                 // dst = a · weight
+	opAddGated              // dst += b · weight; b is overwritten
+	opConcat                // dst = a, then b
 	opGatedRMS              // dst = gatedRMS(dst, a)
 )
 
@@ -137,6 +159,12 @@ func (r *rows) Do(part int) {
 			vec.Add(dst, dst, r.a.Row(i))
 		case opWeigh:
 			vec.Mul(dst, r.a.Row(i), r.weight)
+		case opAddGated:
+			vec.Mul(r.b.Row(i), r.b.Row(i), r.weight)
+			vec.Add(dst, dst, r.b.Row(i))
+		case opConcat:
+			copy(dst, r.a.Row(i))
+			copy(dst[r.a.Cols:], r.b.Row(i))
 		case opGatedRMS:
 			gatedRMS(dst, r.a.Row(i), r.weight, r.eps, r.groups, r.first)
 		}

@@ -38,19 +38,12 @@ type Options struct {
 // Pass is one computation after another on one goroutine: scratch, and who looks on.
 type Pass struct {
 	WS *tensor.Workspace
-	// Finite asks for a look at every block's output; the first NaN or infinity ends the computation
-	// with an error that names the block.
+	// Finite asks for a look at every block's output; the computation then returns an error that names the
+	// first block with a NaN or an infinity.
 	Finite bool
-	// Block, if not nil, is told the output of every block, by the name that it has in checkpoints:
-	// values [N, C, H, W], or [N, T, D] with H = T, W = 1 and C = D of token sequences. The values are
-	// valid during the call.
-	Block func(name string, out Values)
-}
-
-// Values are the output of a block, rows of channels: N·H·W rows of C columns, in the order n, h, w.
-type Values struct {
-	N, H, W int
-	tensor.Mat
+	// Block, if not nil, is told the output of every block, by the name that it has in checkpoints. Of a
+	// sequence of tokens they are the pixels. The values are valid during the call.
+	Block func(name string, out nn.Image)
 }
 
 // weights is what every network has.
@@ -66,11 +59,8 @@ func (w *weights) WeightBytes() int64 { return w.arena.Size() }
 // Close frees the weights. Nothing may be computed with the network any more.
 func (w *weights) Close() { w.arena.Free() }
 
-// load finishes a constructor: it reports what was wrong with configuration and tensors, or packs.
-func (w *weights) load(class string, p nn.Params, configErr error, o Options) error {
-	if configErr != nil {
-		return fmt.Errorf("net: %s: config.json: %w", class, configErr)
-	}
+// load finishes a constructor: it reports what was wrong with tensors, or packs.
+func (w *weights) load(class string, p nn.Params, o Options) error {
 	if err := p.Err(); err != nil {
 		return fmt.Errorf("net: %s: tensors: %w", class, err)
 	}

@@ -1,4 +1,5 @@
-// Package conv holds the short convolution over time of recurrent mixers.
+// Package conv holds the short convolution over time of recurrent mixers, and the inputs of convolutions
+// over two dimensions.
 package conv
 
 import (

@@ -1,0 +1,372 @@
+package golden
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mminfer/mminfer/diffusion/net"
+	"github.com/mminfer/mminfer/loader"
+	"github.com/mminfer/mminfer/nn"
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// NetworkNames are the names of the networks of a directory: a file with inputs and outputs beside the
+// weights, or a folder of a text encoder with cases.json.
+func NetworkNames(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if e.IsDir() {
+			_, cases := os.Stat(filepath.Join(dir, name, "cases.json"))
+			_, weights := os.Stat(filepath.Join(dir, name, "model.safetensors"))
+			if cases == nil && weights == nil {
+				names = append(names, name)
+			}
+		} else if strings.HasSuffix(name, ".safetensors") && !strings.HasSuffix(name, ".blocks.safetensors") {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// networkTolerance is what a network in float32 may err, relative to the root mean square of a tensor: ten times what
+// the reference itself errs in float32. Blocks are held to the same.
+const networkTolerance = 2e-5
+
+// Network runs one network of a directory and compares blocks, in the order in which they were computed, and outputs.
+func Network(dir, name string, o net.Options) ([]Result, error) {
+	if strings.HasSuffix(name, ".safetensors") {
+		return networkFile(filepath.Join(dir, name), o)
+	}
+	return textEncoder(filepath.Join(dir, name), o)
+}
+
+// networkSource is the weights of a golden file as a checkpoint.
+type networkSource struct {
+	*loader.Checkpoint
+	config []byte
+}
+
+// Config returns the configuration that the file's metadata hold.
+func (s networkSource) Config() []byte { return s.config }
+
+// Tensor returns a weight.
+func (s networkSource) Tensor(name string) (tensor.Tensor, bool) { return s.Checkpoint.Tensor("w." + name) }
+
+// Names returns the names of the weights.
+func (s networkSource) Names() (names []string) {
+	for _, n := range s.Checkpoint.Names() {
+		if n, ok := strings.CutPrefix(n, "w."); ok {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// networkRun is a network on the inputs of a file.
+type networkRun struct {
+	name    string
+	file    *loader.Checkpoint
+	blocks  *loader.Checkpoint // nil without
+	pass    *net.Pass
+	results []Result
+	err     error
+}
+
+func networkFile(path string, o net.Options) ([]Result, error) {
+	file, err := loader.OpenFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	g := &networkRun{name: strings.TrimSuffix(filepath.Base(path), ".safetensors"), file: file}
+	if blocks, err := loader.OpenFile(strings.TrimSuffix(path, ".safetensors") + ".blocks.safetensors"); err == nil {
+		g.blocks = blocks
+		defer blocks.Close()
+	}
+	g.pass = &net.Pass{WS: &tensor.Workspace{Pool: o.Pool}, Finite: true, Block: g.block}
+	class, _ := file.Metadata("class")
+	config, _ := file.Metadata("config")
+	run := map[string]func(net.Checkpoint, net.Options) error{
+		"UNet2DModel": g.unet2D, "UNet2DConditionModel": g.condition, "DiTTransformer2DModel": g.dit, "AutoencoderKL": g.vae, "AutoencoderTiny": g.taesd,
+	}[class]
+	if run == nil {
+		return nil, fmt.Errorf("golden: %s: class %q is unknown", path, class)
+	}
+	if err := run(networkSource{file, []byte(config)}, o); err != nil {
+		return nil, fmt.Errorf("golden: %s: %w", path, err)
+	}
+	return g.results, g.err
+}
+
+// values returns a tensor of the file as floats, and its shape.
+func (g *networkRun) values(name string) ([]float32, []int) {
+	t, ok := g.file.Tensor(name)
+	if !ok {
+		g.err = fmt.Errorf("golden: %s: no tensor %q", g.name, name)
+		return nil, []int{0, 0, 0, 0}
+	}
+	v := make([]float32, t.Elements())
+	t.Floats(v, 0)
+	return v, t.Shape
+}
+
+// block compares what a block gave for the first sample.
+func (g *networkRun) block(name string, out nn.Image) {
+	if g.blocks == nil {
+		return
+	}
+	t, ok := g.blocks.Tensor(name)
+	if !ok {
+		return
+	}
+	want := doubles(t)
+	got := make([]float32, 0, len(want))
+	first := out.Sample(0)
+	if len(t.Shape) == 4 { // channels, then pixels
+		for c := range out.Cols {
+			for p := range first.Rows {
+				got = append(got, first.Row(p)[c])
+			}
+		}
+	} else {
+		for p := range first.Rows {
+			got = append(got, first.Row(p)...)
+		}
+	}
+	g.results = append(g.results, compareNetwork(g.name, name, got, want))
+}
+
+// output compares an output with what the file has under a name.
+func (g *networkRun) output(name string, got []float32) {
+	t, ok := g.file.Tensor(name)
+	if !ok {
+		g.err = fmt.Errorf("golden: %s: no tensor %q", g.name, name)
+		return
+	}
+	g.results = append(g.results, compareNetwork(g.name, name, got, doubles(t)))
+}
+
+// doubles decodes a tensor of F64 or F32.
+func doubles(t tensor.Tensor) []float64 {
+	v := make([]float64, t.Elements())
+	if t.Type == tensor.F64 {
+		for i := range v {
+			v[i] = math.Float64frombits(binary.LittleEndian.Uint64(t.Data[8*i:]))
+		}
+		return v
+	}
+	f := make([]float32, len(v))
+	t.Floats(f, 0)
+	for i, x := range f {
+		v[i] = float64(x)
+	}
+	return v
+}
+
+func compareNetwork(file, name string, got []float32, want []float64) Result {
+	r := Result{Case: file, Tensor: name, Of: name}
+	if len(got) != len(want) {
+		r.Note = fmt.Sprintf("%d elements, want %d", len(got), len(want))
+		return r
+	}
+	var squares float64
+	for i, w := range want {
+		squares += w * w
+		if e := math.Abs(float64(got[i]) - w); !(e <= r.MaxError) {
+			r.MaxError = e
+		}
+	}
+	r.Bound = networkTolerance * math.Sqrt(squares/float64(len(want)))
+	return r
+}
+
+// times returns in.t.
+func (g *networkRun) times() []float64 {
+	v, _ := g.values("in.t")
+	t := make([]float64, len(v))
+	for i, x := range v {
+		t[i] = float64(x)
+	}
+	return t
+}
+
+// classes returns in.y as classes, nil if there is none.
+func (g *networkRun) classes() (class []int32) {
+	if _, ok := g.file.Tensor("in.y"); !ok {
+		return nil
+	}
+	v, _ := g.values("in.y")
+	for _, x := range v {
+		class = append(class, int32(x))
+	}
+	return class
+}
+
+func (g *networkRun) unet2D(ck net.Checkpoint, o net.Options) error {
+	u, err := net.NewUNet2D(ck, o)
+	if err != nil {
+		return err
+	}
+	defer u.Close()
+	x, s := g.values("in.x")
+	y := make([]float32, s[0]*u.Out*s[2]*s[3])
+	if err := u.Forward(y, x, s[0], s[2], s[3], g.times(), g.classes(), g.pass); err != nil {
+		return err
+	}
+	g.output("out.y", y)
+	return nil
+}
+
+func (g *networkRun) condition(ck net.Checkpoint, o net.Options) error {
+	u, err := net.NewUNet2DCondition(ck, o)
+	if err != nil {
+		return err
+	}
+	defer u.Close()
+	text, c := g.values("in.ctx")
+	ctx, err := u.Context(tensor.Mat{Rows: c[0] * c[1], Cols: c[2], Stride: c[2], Data: text}, c[0], g.pass)
+	if err != nil {
+		return err
+	}
+	x, s := g.values("in.x")
+	y := make([]float32, s[0]*u.Out*s[2]*s[3])
+	if err := u.Forward(y, x, s[0], s[2], s[3], g.times(), ctx, nil, g.pass); err != nil {
+		return err
+	}
+	g.output("out.y", y)
+	return nil
+}
+
+func (g *networkRun) dit(ck net.Checkpoint, o net.Options) error {
+	d, err := net.NewDiT(ck, o)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	x, s := g.values("in.x")
+	y := make([]float32, s[0]*d.Out*s[2]*s[3])
+	if err := d.Forward(y, x, s[0], s[2], g.times(), g.classes(), g.pass); err != nil {
+		return err
+	}
+	g.output("out.y", y)
+	return nil
+}
+
+func (g *networkRun) vae(ck net.Checkpoint, o net.Options) error {
+	v, err := net.NewVAE(ck, o)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	x, s := g.values("in.img")
+	moments := make([]float32, s[0]*2*v.Latent*s[2]/v.Factor*s[3]/v.Factor)
+	if err := v.Encode(moments, x, s[0], s[2], s[3], g.pass); err != nil {
+		return err
+	}
+	g.output("out.moments", moments)
+	z, s := g.values("in.z")
+	y := make([]float32, s[0]*v.Out*s[2]*v.Factor*s[3]*v.Factor)
+	if err := v.Decode(y, z, s[0], s[2], s[3], g.pass); err != nil {
+		return err
+	}
+	g.output("out.dec", y)
+	return nil
+}
+
+func (g *networkRun) taesd(ck net.Checkpoint, o net.Options) error {
+	a, err := net.NewTAESD(ck, o)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	x, s := g.values("in.img")
+	lat := make([]float32, s[0]*a.Latent*s[2]/a.Factor*s[3]/a.Factor)
+	if err := a.Encode(lat, x, s[0], s[2], s[3], g.pass); err != nil {
+		return err
+	}
+	g.output("out.lat", lat)
+	z, s := g.values("in.z")
+	y := make([]float32, s[0]*a.Out*s[2]*a.Factor*s[3]*a.Factor)
+	if err := a.Decode(y, z, s[0], s[2], s[3], g.pass); err != nil {
+		return err
+	}
+	g.output("out.dec", y)
+	return nil
+}
+
+// textEncoder runs a CLIP text encoder's cases: the residual stream before and after every layer, the outputs, and the
+// pooled row.
+func textEncoder(dir string, o net.Options) ([]Result, error) {
+	var cases struct {
+		IDs map[string][]int32 `json:"input_ids"`
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "cases.json"))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, &cases); err != nil {
+		return nil, fmt.Errorf("golden: %s: %w", dir, err)
+	}
+	ck, err := loader.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer ck.Close()
+	c, err := net.NewCLIPText(ck, o)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	want, err := loader.OpenFile(filepath.Join(dir, "want.safetensors"))
+	if err != nil {
+		return nil, err
+	}
+	defer want.Close()
+	var names []string
+	for n := range cases.IDs {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	g := &networkRun{file: want}
+	for _, name := range names {
+		g.name = filepath.Base(dir) + " " + name
+		if err := g.encode(c, name, cases.IDs[name], o); err != nil {
+			return nil, err
+		}
+	}
+	return g.results, g.err
+}
+
+// encode runs one text, whole, and without its last layer.
+func (g *networkRun) encode(c *net.CLIPText, name string, ids []int32, o net.Options) error {
+	p := &net.Pass{WS: &tensor.Workspace{Pool: o.Pool}, Finite: true}
+	p.Block = func(block string, out nn.Image) {
+		var rows []float32
+		for i := range out.Rows {
+			rows = append(rows, out.Row(i)...)
+		}
+		g.output(name+"."+block, rows)
+	}
+	text, err := c.Encode(ids, 0, false, p)
+	if err != nil {
+		return err
+	}
+	g.output(name+".last_hidden_state", text.Hidden.Data)
+	g.output(name+".pooled", text.Pooled)
+	p.Block = nil
+	if text, err = c.Encode(ids, 1, false, p); err != nil {
+		return err
+	}
+	g.output(name+".skip1", text.Hidden.Data)
+	return nil
+}

@@ -1,0 +1,231 @@
+package tensor
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/mminfer/mminfer/kernels/conv"
+	"github.com/mminfer/mminfer/kernels/gemm"
+	"github.com/mminfer/mminfer/kernels/quant"
+	"github.com/mminfer/mminfer/kernels/vec"
+)
+
+// Convolution is a convolution over two dimensions, or, with a window of one tap, a product of pixels:
+//
+//	Dst[p, o] = Plus[p, o] + Bias[o] + Sample[n, o] + Σₖ W[o, k]·patch(X)[p, k]
+//
+// for output pixel p of image n. The columns of W are [KH, KW, C]. The first three are added in that order and then
+// grow by the sums of runs of k, as in package gemm; in 8 bits, by the whole sum.
+type Convolution struct {
+	Dst, X Mat // [N·OutH·OutW, out], [pixels of the window, C]
+	W      *Weight
+	Window conv.Window // its PixelStride is X's
+	Bias   []float32   // [out], nil for zeros
+	Sample Mat         // [N, out], the zero value for zeros
+	Plus   Mat         // as Dst, and may be Dst; the zero value for zeros
+}
+
+const (
+	// stripPixels is how many output pixels pass the panels together: what the product takes.
+	stripPixels = 120
+	// patchFloats bounds the patches of a part: a run of them stays in the second-level cache.
+	patchFloats = 1 << 18
+)
+
+// Convolve runs a convolution on the workspace's pool. Dst and X do not overlap. It panics if sizes disagree.
+func Convolve(ws *Workspace, c Convolution) {
+	c.Window.PixelStride = c.X.Stride
+	c.check()
+	mark := ws.Mark()
+	t := Local[convolving](ws)
+	t.plan(c, ws)
+	if c.Dst.Rows*c.W.Rows*c.W.Cols < serial {
+		for i := range t.parts() {
+			t.Do(i)
+		}
+	} else {
+		ws.Pool.Run(t.parts(), t)
+	}
+	*t = convolving{}
+	ws.Release(mark)
+}
+
+func (c *Convolution) check() {
+	g := &c.Window
+	if c.W.Cols != g.Cols() || c.X.Cols != g.C || c.X.Rows != g.Pixels() || c.Dst.Rows != g.Rows() || c.Dst.Cols != c.W.Rows ||
+		c.Bias != nil && len(c.Bias) != c.W.Rows || c.Sample.Rows > 0 && (c.Sample.Rows != g.N || c.Sample.Cols != c.W.Rows) ||
+		c.Plus.Rows > 0 && (c.Plus.Rows != c.Dst.Rows || c.Plus.Cols != c.Dst.Cols) {
+		panic(fmt.Sprintf("tensor.Convolve: dst [%d %d], x [%d %d], w [%d %d], bias [%d], sample [%d %d], plus [%d %d], window %+v", c.Dst.Rows, c.Dst.Cols,
+			c.X.Rows, c.X.Cols, c.W.Rows, c.W.Cols, len(c.Bias), c.Sample.Rows, c.Sample.Cols, c.Plus.Rows, c.Plus.Cols, *g))
+	}
+}
+
+// convolving is the task of Convolve. A part is a range of strips of output pixels and a range of panels.
+type convolving struct {
+	Convolution
+	strip, strips       int // output pixels of a strip, and how many strips there are
+	perPart, pixelParts int // strips of a part
+	panels, panelParts  int // panels of a part
+	run                 int // columns of a patch at a time
+	patches             Mat // scratch of all parts, strip rows each
+	rows                quant.Rows8
+	products            Mat
+}
+
+// plan cuts the work: by pixels where there are enough of them, and by panels where not.
+func (t *convolving) plan(c Convolution, ws *Workspace) {
+	pixels, panels := c.Dst.Rows, gemm.Panels(c.W.Rows)
+	*t = convolving{Convolution: c, strip: min(stripPixels, max(pixels, 1)), run: min(gemm.Run, c.W.Cols), panels: panels, panelParts: 1}
+	if c.W.Format == FormatQ8 {
+		t.run = c.W.Cols
+		t.strip = min(t.strip, max(12, patchFloats/c.W.Cols))
+	}
+	t.strips = (pixels + t.strip - 1) / t.strip
+	want := ws.Pool.Threads() * partsPerThread
+	if t.strips < want && panels > tilePanels {
+		t.panelParts = min((want+t.strips-1)/max(t.strips, 1), panels/tilePanels)
+		t.panels = (panels/tilePanels + t.panelParts - 1) / t.panelParts * tilePanels
+		t.panelParts = (panels + t.panels - 1) / t.panels
+	}
+	t.perPart = max(1, (t.strips*t.panelParts+want-1)/want)
+	t.pixelParts = (t.strips + t.perPart - 1) / t.perPart
+	all := t.strip * t.parts()
+	switch {
+	case c.W.Format == FormatQ8:
+		e, s := quant.Rows8Size(all, c.W.Cols)
+		t.rows = quant.Rows8{Tokens: all, K: c.W.Cols, Q: scratch[int8](ws, e), Wide: scratch[int16](ws, e), Scale: ws.Floats(s), Sum: scratch[int32](ws, s)}
+		t.products = ws.Mat(all, min(t.panels*gemm.Rows, c.W.Rows))
+		t.patches = ws.Mat(t.parts(), t.run)
+	case !c.Window.Pointwise():
+		t.patches = ws.Mat(all, t.run)
+	}
+}
+
+func (t *convolving) parts() int { return t.pixelParts * t.panelParts }
+
+// Do runs one part.
+func (t *convolving) Do(part int) {
+	strip, panel := part/t.panelParts*t.perPart, part%t.panelParts*t.panels
+	cols := [2]int{panel * gemm.Rows, min((panel+t.panels)*gemm.Rows, t.W.Rows)}
+	for end := min(strip+t.perPart, t.strips); strip < end; strip++ {
+		from := strip * t.strip
+		n := min(t.strip, t.Dst.Rows-from)
+		if t.W.Format == FormatQ8 {
+			t.quantized(part, from, n, cols)
+			continue
+		}
+		t.start(from, n, cols)
+		t.floats(part, from, n, cols)
+	}
+}
+
+// start sets output pixels to what does not depend on the patches, for columns cols.
+func (t *convolving) start(from, n int, cols [2]int) {
+	image := t.Window.OutH * t.Window.OutW
+	for p := from; p < from+n; p++ {
+		dst := t.Dst.Row(p)[cols[0]:cols[1]]
+		switch {
+		case t.Plus.Rows > 0:
+			copy(dst, t.Plus.Row(p)[cols[0]:cols[1]])
+			if t.Bias != nil {
+				vec.Add(dst, dst, t.Bias[cols[0]:cols[1]])
+			}
+		case t.Bias != nil:
+			copy(dst, t.Bias[cols[0]:cols[1]])
+		default:
+			clear(dst)
+		}
+		if t.Sample.Rows > 0 {
+			vec.Add(dst, dst, t.Sample.Row(p / image)[cols[0]:cols[1]])
+		}
+	}
+}
+
+// floats adds the products of a strip, run by run.
+func (t *convolving) floats(part, from, n int, cols [2]int) {
+	d := gemm.Dims{Tokens: n, Rows: cols[1] - cols[0], DstStride: t.Dst.Stride, PanelK: t.W.Cols}
+	dst := t.Dst.Data[from*t.Dst.Stride+cols[0]:]
+	if t.Window.Pointwise() {
+		d.K, d.XStride = t.W.Cols, t.X.Stride
+		t.product(dst, t.X.Data[from*t.X.Stride:], cols[0]/gemm.Rows, 0, d)
+		return
+	}
+	patches := t.patches.Slice(part*t.strip, part*t.strip+n)
+	d.XStride = patches.Stride
+	for k := 0; k < t.W.Cols; k += t.run {
+		d.K = min(t.run, t.W.Cols-k)
+		conv.Patches(patches.Data, patches.Stride, t.X.Data, &t.Window, from, n, k, k+d.K)
+		t.product(dst, patches.Data, cols[0]/gemm.Rows, k, d)
+	}
+}
+
+// product adds one run's, from column k of the panels.
+func (t *convolving) product(dst, x []float32, panel, k int, d gemm.Dims) {
+	from := (panel*t.W.Cols + k) * gemm.Rows
+	switch t.W.Format {
+	case FormatF32:
+		gemm.F32(dst, x, view[float32](t.W.panels)[from:], d, true)
+	case FormatBF16:
+		gemm.BF16(dst, x, view[uint16](t.W.panels)[from:], d, true)
+	case FormatF16:
+		gemm.F16(dst, x, view[uint16](t.W.panels)[from:], d, true)
+	}
+}
+
+// quantized computes a strip with 8-bit weights.
+func (t *convolving) quantized(part, from, n int, cols [2]int) {
+	stride, blocks := quant.Stride(t.W.Cols), quant.Blocks(t.W.Cols)
+	at := part * t.strip
+	row := t.patches.Row(part)
+	x := quant.Rows8{K: t.W.Cols, Q: t.rows.Q[at*stride:], Wide: t.rows.Wide[at*stride:], Scale: t.rows.Scale[at*blocks:], Sum: t.rows.Sum[at*blocks:]}
+	for i := range n {
+		conv.Patches(row, len(row), t.X.Data, &t.Window, from+i, 1, 0, t.W.Cols)
+		one := quant.Rows8{Tokens: 1, K: x.K, Q: x.Q[i*stride:], Wide: x.Wide[i*stride:], Scale: x.Scale[i*blocks:], Sum: x.Sum[i*blocks:]}
+		one.Quantize(row, len(row))
+	}
+	x.Tokens = n
+	out := t.products.Slice(at, at+n).Columns(0, cols[1]-cols[0])
+	size := quant.Q8Size(t.W.Cols)
+	panels := t.W.panels[cols[0]/gemm.Rows*size : gemm.Panels(cols[1])*size]
+	gemm.Q8(out.Data, x, panels, gemm.Dims{Tokens: n, Rows: out.Cols, K: t.W.Cols, DstStride: out.Stride})
+	t.start(from, n, cols)
+	for i := range n {
+		dst := t.Dst.Row(from + i)[cols[0]:cols[1]]
+		vec.Add(dst, dst, out.Row(i))
+	}
+}
+
+// Taps returns filters [out, in, KH, KW] as [out, KH, KW, in]: the columns of a [Convolution]. Types that store
+// elements in blocks become F32. It panics if t has not four axes.
+func Taps(t Tensor) Tensor {
+	if len(t.Shape) != 4 {
+		panic(fmt.Sprintf("tensor.Taps: %v has not four axes", t))
+	}
+	out, in, taps := t.Shape[0], t.Shape[1], t.Shape[2]*t.Shape[3]
+	if n, _ := t.Type.Block(); n > 1 {
+		t = widened(t)
+	}
+	size := t.Type.Size()
+	data := make([]byte, len(t.Data))
+	for o := range out {
+		from, to := t.Data[o*in*taps*size:][:in*taps*size], data[o*in*taps*size:][:in*taps*size]
+		for c := range in {
+			for k := range taps {
+				copy(to[(k*in+c)*size:][:size], from[(c*taps+k)*size:])
+			}
+		}
+	}
+	return Tensor{t.Name, t.Type, []int{out, t.Shape[2], t.Shape[3], in}, data}
+}
+
+// widened returns the tensor in F32.
+func widened(t Tensor) Tensor {
+	data := make([]byte, 4*t.Elements())
+	v := make([]float32, t.Elements())
+	t.Floats(v, 0)
+	for i, f := range v {
+		binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(f))
+	}
+	return Tensor{t.Name, F32, t.Shape, data}
+}
