@@ -12,12 +12,11 @@ import (
 // layers can share what they begin with. Nothing else is kept of the sequences. Every row has the
 // bits that it has in [Model.Forward].
 type Streams struct {
-	model   *Model
-	ids     [][]int32
-	x       tensor.Mat // [T, D], the sequences' tokens end to end
-	embeds  tensor.Mat // of blocks that look at the embeddings
-	spans   []nn.Span
-	scratch []int // rows
+	model  *Model
+	ids    [][]int32
+	x      tensor.Mat // [T, D], the sequences' tokens end to end
+	embeds tensor.Mat // of blocks that look at the embeddings
+	spans  []nn.Span
 }
 
 // NewStreams returns the streams of sequences before the first layer. The error names a token outside
@@ -71,7 +70,7 @@ func (m *Model) passesValues() bool {
 // Clone returns an independent copy.
 func (s *Streams) Clone() *Streams {
 	c := *s
-	c.x, c.spans, c.scratch = tensor.NewMat(s.x.Rows, s.x.Cols), nil, nil
+	c.x, c.spans = tensor.NewMat(s.x.Rows, s.x.Cols), nil
 	copy(c.x.Data, s.x.Data)
 	return &c
 }
@@ -107,6 +106,9 @@ func (s *Streams) Apply(layer int, ws *tensor.Workspace) {
 		if s.model.embeds {
 			embeds = s.embeds.Slice(from, from+rows)
 		}
+		if norm := s.model.layers[layer].Norm; norm.Weight != nil {
+			norm.Apply(x, x, ws)
+		}
 		for b := range s.model.layers[layer].Blocks {
 			block := &s.model.layers[layer].Blocks[b]
 			spec := block.Mixer.StateSpec()
@@ -138,20 +140,26 @@ func (s *Streams) Logits(rows []int, ws *tensor.Workspace, visit func(i int, log
 // LogProbs returns the natural logarithm of the probability of every token but its sequence's first,
 // given those before it, of all sequences end to end.
 func (s *Streams) LogProbs(ws *tensor.Workspace) []float64 {
-	s.scratch = s.scratch[:0]
+	var rows []int
 	var next []int32
 	row := 0
 	for _, ids := range s.ids {
 		for j := range len(ids) - 1 {
-			s.scratch, next = append(s.scratch, row+j), append(next, ids[j+1])
+			rows, next = append(rows, row+j), append(next, ids[j+1])
 		}
 		row += len(ids)
 	}
-	lps := make([]float64, len(next))
-	s.head(s.scratch, ws, func(at int, logits tensor.Mat) {
+	return s.LogProbsOf(rows, next, ws)
+}
+
+// LogProbsOf returns the natural logarithms of the probabilities that some rows give to a token each,
+// [rows]. It panics if an id is not in the vocabulary.
+func (s *Streams) LogProbsOf(rows []int, ids []int32, ws *tensor.Workspace) []float64 {
+	lps := make([]float64, len(rows))
+	s.head(rows, ws, func(at int, logits tensor.Mat) {
 		sums := lps[at : at+logits.Rows]
 		for i := range sums {
-			sums[i] = float64(logits.Row(i)[next[at+i]])
+			sums[i] = float64(logits.Row(i)[ids[at+i]])
 		}
 		nn.SubLogSumExp(sums, logits, ws)
 	})
