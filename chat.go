@@ -2,6 +2,7 @@ package mminfer
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // What the session has absorbed is compared with the conversation as the template writes it now. If
 // that goes on from there, only the rest is fed. If it differs in the last reply only, which many
 // templates trim or strip of its reasoning, the session goes back to the beginning of that reply. If
-// it differs further back, the session begins anew.
+// it differs further back, the session begins anew, for which all pictures must be at hand.
 type Chat struct {
 	session  *Session
 	template *ChatTemplate
@@ -88,10 +89,11 @@ func (c *Chat) Rewind(m *ChatMark) error {
 // the session began anew.
 func (c *Chat) Fed() int { return c.fed }
 
-// Say appends a user's message and yields the model's reply: see [Chat.Reply].
-func (c *Chat) Say(ctx context.Context, text string, opts GenerateOptions) iter.Seq2[Token, error] {
+// Say appends a user's message, with pictures if there are any, and yields the model's reply: see
+// [Chat.Reply].
+func (c *Chat) Say(ctx context.Context, text string, opts GenerateOptions, pictures ...*Picture) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
-		c.Add(Message{Role: "user", Content: text})
+		c.Add(Message{Role: "user", Content: text, Pictures: pictures})
 		for t, err := range c.Reply(ctx, opts) {
 			if !yield(t, err) {
 				return
@@ -129,39 +131,46 @@ func (c *Chat) Reply(ctx context.Context, opts GenerateOptions) iter.Seq2[Token,
 
 // read feeds what is new of the conversation, up to the beginning of the reply.
 func (c *Chat) read(ctx context.Context) error {
-	ids, err := c.Prompt()
+	ids, pictures, err := c.Prompt()
 	if err != nil {
 		return err
 	}
-	if err := c.session.Feed(ctx, ids); err != nil {
+	if err := c.session.Feed(ctx, ids, pictures...); err != nil {
 		return err
 	}
 	c.reply = c.session.Mark()
 	return nil
 }
 
-// Prompt brings the session to a place from which the conversation goes on, and returns the ids that
-// are left to feed before the reply. [Chat.Reply] does both; this is for feeding them in another
-// way. Fed or not, the next call goes on from where the session is.
-func (c *Chat) Prompt() ([]int32, error) {
+// Prompt brings the session to a place from which the conversation goes on, and returns the ids and
+// pictures that are left to feed before the reply. [Chat.Reply] does both; this is for feeding them in
+// another way, such as [Session.Append]. Fed or not, the next call goes on from where the session is.
+// Where the session has to begin anew and a picture is not at hand, the error wraps
+// [ErrPictureGone] and nothing has changed.
+func (c *Chat) Prompt() ([]int32, []*Picture, error) {
 	out, err := c.template.Render(c.talk)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	text, err := c.resume(out.Text)
+	pictures := c.talk.Pictures()
+	text, err := c.resume(out.Text, pictures)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ids, err := c.encodeFrom(out, len(text))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	pictures = pictures[len(c.session.pictures):]
+	if _, err := c.session.engine.place(0, ids, pictures); err != nil {
+		return nil, nil, err
 	}
 	at := len(c.session.history)
 	c.known = []point{{}, {at, text}, {at + len(ids), out.Text}}
 	if len(ids) > 0 {
 		c.fed = len(ids)
 	}
-	return ids, nil
+	return ids, pictures, nil
 }
 
 // written returns how much of text the first n tokens stand for, -1 if they stand for another text:
@@ -201,27 +210,47 @@ func (c *Chat) written(text string, n int) (int, error) {
 // resume brings the session to the last place from which the text goes on, and returns the text up
 // to there: the end of the timeline; the end without a token that was chosen, but not absorbed, such
 // as an end of text that the template does not write; the beginning of the last reply; or the
-// beginning of all.
-func (c *Chat) resume(text string) (string, error) {
+// beginning of all. The pictures up to there are the first ones of the conversation's.
+func (c *Chat) resume(text string, pictures []*Picture) (string, error) {
 	s := c.session
 	for _, n := range []int{len(s.history), s.state.Pos()} {
 		end, err := c.written(text, n)
 		if err != nil {
 			return "", err
 		}
-		if end >= 0 && (n == len(s.history) || len(text) > end) {
-			s.history = s.history[:n:n]
+		if end >= 0 && (n == len(s.history) || len(text) > end) && seen(s.pictures, n, pictures) {
+			s.cut(n)
 			return text[:end], nil
 		}
 	}
-	if p := c.known[len(c.known)-1]; c.reply != nil && len(c.reply.history) == p.tokens && strings.HasPrefix(text, p.text) {
+	if p := c.known[len(c.known)-1]; c.reply != nil && len(c.reply.history) == p.tokens && strings.HasPrefix(text, p.text) &&
+		seen(c.reply.pictures, p.tokens, pictures) {
 		sampler := s.sampler // the generator of random numbers goes on
 		err := s.Rewind(c.reply)
 		s.sampler = sampler
 		return p.text, err
 	}
-	s.state, s.history, s.progress, c.reply = s.engine.model.NewState(), nil, progress{}, nil
+	for i, p := range pictures {
+		if p == nil || !p.atHand() {
+			return "", fmt.Errorf("mminfer: picture %d of the conversation, all of which has to be read anew: %w", i+1, ErrPictureGone)
+		}
+	}
+	s.state, s.history, s.pictures, s.progress, c.reply = s.engine.model.NewState(), nil, nil, progress{}, nil
 	return "", nil
+}
+
+// seen reports whether the first n tokens of a timeline hold the first of a conversation's pictures,
+// as far as is known, and none of them in part.
+func seen(timeline []placed, n int, pictures []*Picture) bool {
+	for i, p := range timeline {
+		switch {
+		case p.at >= n:
+			return true
+		case p.end() > n || i >= len(pictures) || pictures[i] != nil && pictures[i].digest != p.picture.digest:
+			return false
+		}
+	}
+	return true
 }
 
 // encodeFrom returns the ids of a text from a byte on, as parts of the whole text if a token ends

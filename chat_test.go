@@ -150,26 +150,26 @@ func TestChatPrompt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := c.Prompt()
+	ids, _, err := c.Prompt()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Session().Feed(t.Context(), ids[:3]); err != nil {
 		t.Fatal(err)
 	}
-	rest, err := c.Prompt()
+	rest, _, err := c.Prompt()
 	if err != nil || !slices.Equal(rest, ids[3:]) {
 		t.Errorf("%v are left of %v, %v", rest, ids, err)
 	}
 	if err := c.Session().Feed(t.Context(), rest); err != nil {
 		t.Fatal(err)
 	}
-	if rest, err := c.Prompt(); err != nil || len(rest) > 0 {
+	if rest, _, err := c.Prompt(); err != nil || len(rest) > 0 {
 		t.Errorf("%v are left of nothing, %v", rest, err)
 	}
 	if loaded, err := c.Session().Chat(mminfer.Conversation{Messages: c.Messages()}); err != nil {
 		t.Error(err)
-	} else if rest, err := loaded.Prompt(); err != nil || len(rest) > 0 {
+	} else if rest, _, err := loaded.Prompt(); err != nil || len(rest) > 0 {
 		t.Errorf("of a conversation that the session knows, %v are left, %v", rest, err)
 	}
 }
@@ -382,7 +382,7 @@ func TestRestoredChatOfTidyTokenizer(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.Add(mminfer.Message{Role: "user", Content: "And now?"})
-	if ids, err := again.Prompt(); err != nil || len(ids) > 12 || restored.Len() < read-1 {
+	if ids, _, err := again.Prompt(); err != nil || len(ids) > 12 || restored.Len() < read-1 {
 		t.Errorf("%v: %d tokens to read after %d of %d", err, len(ids), restored.Len(), read)
 	}
 }

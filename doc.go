@@ -14,6 +14,17 @@
 //		fmt.Print(token.Text)
 //	}
 //
+// # Pictures
+//
+// Models that look at pictures take them beside the text of a message. The state keeps what was seen:
+// later questions about a picture, also to a session that was stored, do not read it again.
+//
+//	picture, err := engine.Picture(data) // PNG, JPEG, WebP, GIF, BMP or TIFF
+//	...
+//	chat, err := session.Chat(mminfer.Conversation{})
+//	...
+//	for token, err := range chat.Say(ctx, "What does it say?", engine.Defaults(), picture) { ... }
+//
 // # One result
 //
 // The same tokens give the same bits on any number of threads, in any batch, however a prompt

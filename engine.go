@@ -15,6 +15,7 @@ import (
 	"github.com/mminfer/mminfer/models"
 	"github.com/mminfer/mminfer/tensor"
 	"github.com/mminfer/mminfer/tokenizer"
+	"github.com/mminfer/mminfer/vision"
 )
 
 // Engine is a loaded model. It is safe for concurrent use; each [Session] is not.
@@ -26,6 +27,8 @@ type Engine struct {
 	fingerprint [sha256.Size]byte
 	pool        *tensor.Pool
 	vocabulary  vocabulary // for constraints
+
+	normalization vision.Normalization // of pictures
 
 	template    *ChatTemplate
 	templateErr error // why there is none
@@ -108,6 +111,9 @@ func (e *Engine) load(o options) error {
 	if err := e.generation.read(generation, e.checkpoint.Config()); err != nil {
 		return err
 	}
+	if err := e.readNormalization(); err != nil {
+		return err
+	}
 	if e.template != nil && e.template.turnEnd != "" && e.tokenizer != nil {
 		if id, ok := e.tokenizer.ID(e.template.turnEnd); ok && !slices.Contains(e.generation.EOS, id) {
 			e.generation.EOS = append(e.generation.EOS, id)
@@ -116,6 +122,9 @@ func (e *Engine) load(o options) error {
 	e.model, err = models.New(e.checkpoint, models.Options{Format: o.format, Pool: e.pool, Progress: o.progress})
 	if err != nil {
 		return err
+	}
+	for _, note := range e.model.Notes {
+		o.logger.Warn("the checkpoint is odd", "note", note)
 	}
 	if e.tokenizer != nil && e.tokenizer.VocabSize() > e.model.Vocab {
 		size := e.tokenizer.VocabSize()
@@ -219,25 +228,53 @@ func (e *Engine) Detokenize(ids []int32) (string, error) {
 }
 
 // Embed returns the model's last hidden state, after the final norm, at the last token of a
-// text, [Width].
-func (e *Engine) Embed(ctx context.Context, text string) ([]float32, error) {
+// text, [Width]. Pictures stand in front of the text, which may then be empty.
+func (e *Engine) Embed(ctx context.Context, text string, pictures ...*Picture) ([]float32, error) {
 	s := e.NewSession()
-	ids, err := e.Tokenize(text, true)
+	ids, err := e.embedding(text, pictures)
 	if err != nil {
 		return nil, err
 	}
 	if len(ids) == 0 {
 		return nil, ErrNothingFed
 	}
-	s.history = ids
-	if err := s.absorb(ctx, len(ids)-1); err != nil {
+	if err := s.Feed(ctx, ids, pictures...); err != nil {
 		return nil, err
 	}
 	var hidden []float32
-	err = e.forward(models.Seq{IDs: ids[len(ids)-1:], State: s.state, Want: models.WantLast}, true, func(b *models.Batch) {
+	err = e.forward(s.seq(len(ids), models.WantLast), true, func(b *models.Batch) {
 		hidden = append(hidden, b.Hidden.Row(0)...)
 	})
 	return hidden, err
+}
+
+// embedding returns the ids of a text with pictures behind what the tokenizer puts in front of it.
+func (e *Engine) embedding(text string, pictures []*Picture) ([]int32, error) {
+	ids, err := e.Tokenize(text, true)
+	if err != nil || len(pictures) == 0 {
+		return ids, err
+	}
+	around, err := e.Tokenize("", true)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for n < len(around) && n < len(ids) && ids[n] == around[n] {
+		n++
+	}
+	rest := ids[n:]
+	ids = ids[:n:n]
+	for i, p := range pictures {
+		if p == nil {
+			return nil, fmt.Errorf("mminfer: picture %d: %w", i+1, ErrPictureGone)
+		}
+		own, err := e.pictureIDs(p)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, own...)
+	}
+	return append(ids, rest...), nil
 }
 
 // forward runs one sequence and shows its outputs to read.

@@ -17,6 +17,11 @@ var (
 	// ErrNothingFed: the timeline has no token that is not absorbed yet, so there is nothing to
 	// continue.
 	ErrNothingFed = errors.New("mminfer: nothing to continue: feed at least one token")
+	// ErrNoPictures: the model takes text only.
+	ErrNoPictures = errors.New("mminfer: the model takes no pictures")
+	// ErrPictureGone: what a picture looks like is needed again, and only its place is known, as in a
+	// session that was stored.
+	ErrPictureGone = errors.New("mminfer: the picture itself is needed and is not at hand; give it again")
 	// ErrCorrupt: a stored session is damaged or cut short.
 	ErrCorrupt = models.ErrCorrupt
 	// ErrOtherModel: a stored session belongs to another model, tokenizer or lossy weight format.

@@ -181,9 +181,8 @@ func (g *generation) step(ctx context.Context) (t Token, err error) {
 	if err := ctx.Err(); err != nil {
 		return t, err
 	}
-	seq := models.Seq{IDs: s.history[s.state.Pos():], State: s.state, Want: models.WantLast}
 	var chosen error
-	err = s.engine.forward(seq, false, func(b *models.Batch) { t, chosen = g.choose(b.Logits.Row(0)) })
+	err = s.engine.forward(s.seq(len(s.history), models.WantLast), false, func(b *models.Batch) { t, chosen = g.choose(b.Logits.Row(0)) })
 	if err != nil {
 		return t, err
 	}

@@ -17,6 +17,10 @@ type Message struct {
 	Name      string     // of the tool or the author
 	CallID    string     // of a tool's answer: the ID of the call
 
+	// Pictures come before the content. With JSON they are those of its parts, in order, which are
+	// what the pictures marshal to.
+	Pictures []*Picture
+
 	// JSON is the whole message as a JSON object, in place of the other fields, in the form that the
 	// template expects: with parts of content, for instance. The order of its keys is kept.
 	JSON json.RawMessage
@@ -52,12 +56,50 @@ func (m Message) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(struct {
 		Role      string `json:"role"`
-		Content   string `json:"content"`
+		Content   any    `json:"content"`
 		Reasoning string `json:"reasoning_content,omitempty"`
 		ToolCalls []call `json:"tool_calls,omitempty"`
 		Name      string `json:"name,omitempty"`
 		CallID    string `json:"tool_call_id,omitempty"`
-	}{m.Role, m.Content, m.Reasoning, calls, m.Name, m.CallID})
+	}{m.Role, m.content(), m.Reasoning, calls, m.Name, m.CallID})
+}
+
+// content returns the content as templates take it: a text, or a list of pictures and a text.
+func (m Message) content() any {
+	if len(m.Pictures) == 0 {
+		return m.Content
+	}
+	type text struct {
+		Type string `json:"type"`
+		Text string `json:"text"`
+	}
+	var parts []any
+	for _, p := range m.Pictures {
+		parts = append(parts, p)
+	}
+	if m.Content != "" {
+		parts = append(parts, text{"text", m.Content})
+	}
+	return parts
+}
+
+// pictures returns the message's pictures, nil for each of which only the place is known.
+func (m Message) pictures() (list []*Picture) {
+	if len(m.Pictures) > 0 || m.JSON == nil {
+		return m.Pictures
+	}
+	var message struct {
+		Content []struct {
+			Type string `json:"type"`
+		} `json:"content"`
+	}
+	_ = json.Unmarshal(m.JSON, &message) // a content that is a text has no pictures
+	for _, part := range message.Content {
+		if part.Type == "image" || part.Type == "image_url" {
+			list = append(list, nil)
+		}
+	}
+	return list
 }
 
 // UnmarshalJSON keeps the message as JSON. Role and Content are set if they are strings.
@@ -132,6 +174,15 @@ type Conversation struct {
 	// AllowSpecial lets messages, tools and arguments write control tokens. Without it a control
 	// token that they spell out is ordinary text, so that nobody can forge a turn.
 	AllowSpecial bool
+}
+
+// Pictures returns the pictures of the messages, in order: what [Session.Feed] needs beside the ids
+// of [Engine.EncodeChat]. It is nil for a picture of which the messages have only the place.
+func (c *Conversation) Pictures() (list []*Picture) {
+	for _, m := range c.Messages {
+		list = append(list, m.pictures()...)
+	}
+	return list
 }
 
 // UnmarshalJSON reads a JSON array of messages, or an object with messages, tools, documents,

@@ -17,6 +17,9 @@ type Session struct {
 	history []int32 // every token of the timeline; those from state.Pos() on are not absorbed yet
 	sampler sampler
 
+	// pictures are those of the timeline, in order. The rows of what is not absorbed are at hand.
+	pictures []placed
+
 	progress progress
 }
 
@@ -40,15 +43,47 @@ func (s *Session) Tokens() []int32 { return s.history }
 // Bytes returns the memory of the session's state.
 func (s *Session) Bytes() int64 { return s.state.Bytes() }
 
-// Feed appends ids to the timeline and absorbs all but the last of them, which is absorbed
-// together with what follows. When ctx ends it stops between two pieces of the prompt; the rest
-// is absorbed by the next call.
-func (s *Session) Feed(ctx context.Context, ids []int32) error {
+// Feed appends ids to the timeline, with pictures as [Session.Append] does, and absorbs all but the
+// last of them, which is absorbed together with what follows. When ctx ends it stops between two
+// pieces of the prompt; the rest is absorbed by the next call.
+func (s *Session) Feed(ctx context.Context, ids []int32, pictures ...*Picture) error {
+	if err := s.Append(ids, pictures...); err != nil {
+		return err
+	}
+	return s.absorb(ctx, len(s.history)-1)
+}
+
+// Append appends ids to the timeline without absorbing any: [Session.Absorb] does that in pieces, or
+// whatever comes next does. Pictures stand at the tokens that the model's configuration sets aside
+// for them: each takes as many, side by side, as it has rows, in the order of the ids, and none may
+// be left over. Without pictures such tokens are like any other. On an error nothing has changed.
+func (s *Session) Append(ids []int32, pictures ...*Picture) error {
 	if err := s.engine.checkIDs(ids); err != nil {
 		return err
 	}
-	s.history = append(s.history, ids...)
-	return s.absorb(ctx, len(s.history)-1)
+	list, err := s.engine.place(len(s.history), ids, pictures)
+	if err != nil {
+		return err
+	}
+	s.history, s.pictures = append(s.history, ids...), append(s.pictures, list...)
+	return nil
+}
+
+// Absorb absorbs up to so many tokens of the timeline, of which the last one is absorbed together
+// with what follows. It returns how many are left to absorb.
+func (s *Session) Absorb(ctx context.Context, tokens int) (left int, err error) {
+	end := len(s.history) - 1
+	err = s.absorb(ctx, min(s.state.Pos()+tokens, end))
+	return max(0, end-s.state.Pos()), err
+}
+
+// FeedPicture appends a picture between the tokens that begin and end one: see [Session.Feed].
+func (s *Session) FeedPicture(ctx context.Context, p *Picture) error {
+	ids, err := s.engine.pictureIDs(p)
+	if err != nil {
+		return err
+	}
+	return s.Feed(ctx, ids, p)
 }
 
 // FeedText appends a text: see [Session.Feed] and [Engine.Tokenize]. What the tokenizer puts
@@ -88,8 +123,7 @@ func (s *Session) absorb(ctx context.Context, to int) error {
 			return err
 		}
 		end := min(s.state.Pos()+prefillChunk, to)
-		seq := models.Seq{IDs: s.history[s.state.Pos():end], State: s.state}
-		if err := s.engine.forward(seq, true, func(*models.Batch) {}); err != nil {
+		if err := s.engine.forward(s.seq(end, models.WantNone), true, func(*models.Batch) {}); err != nil {
 			return err
 		}
 	}
@@ -101,16 +135,18 @@ func (s *Session) Fork() *Session {
 	f := *s
 	f.state = s.state.Clone()
 	f.history = append([]int32(nil), s.history...)
+	f.pictures = s.pictures[:len(s.pictures):len(s.pictures)]
 	f.sampler = s.sampler.clone()
 	return &f
 }
 
 // Mark is a point of a timeline to return to.
 type Mark struct {
-	engine  *Engine
-	state   *models.State
-	history []int32
-	sampler sampler
+	engine   *Engine
+	state    *models.State
+	history  []int32
+	pictures []placed
+	sampler  sampler
 
 	progress progress
 }
@@ -119,8 +155,8 @@ type Mark struct {
 func (s *Session) Mark() *Mark {
 	// Ids are only ever appended, so the mark can share them; what is appended after a rewind
 	// goes elsewhere, because their capacity ends here.
-	ids := s.history[:len(s.history):len(s.history)]
-	return &Mark{s.engine, s.state.Clone(), ids, s.sampler.clone(), s.progress}
+	ids, pictures := s.history[:len(s.history):len(s.history)], s.pictures[:len(s.pictures):len(s.pictures)]
+	return &Mark{s.engine, s.state.Clone(), ids, pictures, s.sampler.clone(), s.progress}
 }
 
 // Rewind returns to a mark, which stays usable: of this timeline, of one that it was forked from,
@@ -131,7 +167,7 @@ func (s *Session) Rewind(m *Mark) error {
 		return errors.New("mminfer: the mark belongs to another engine")
 	}
 	s.state.CopyFrom(m.state)
-	s.history = m.history
+	s.history, s.pictures = m.history, m.pictures
 	s.sampler = m.sampler.clone()
 	s.progress = m.progress
 	return nil

@@ -254,11 +254,11 @@ func FuzzLoadSession(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(saved(f, s), false)
-	f.Add([]byte("mminfer\x01"), false)
+	f.Add([]byte("mminfer\x02"), false)
 	const sizes = 8 + 32
 	f.Fuzz(func(t *testing.T, data []byte, seal bool) {
-		if seal && len(data) > sizes+8 {
-			n := sizes + 8 + int(binary.LittleEndian.Uint32(data[sizes:])) + int(binary.LittleEndian.Uint32(data[sizes+4:]))
+		if seal && len(data) > sizes+12 {
+			n := sizes + 12 + int(binary.LittleEndian.Uint32(data[sizes:])) + int(binary.LittleEndian.Uint32(data[sizes+4:])) + int(binary.LittleEndian.Uint32(data[sizes+8:]))
 			if n+sha256.Size <= len(data) {
 				data = bytes.Clone(data)
 				sum := sha256.Sum256(data[:n])
@@ -307,7 +307,7 @@ func TestLoadMismatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		data := saved(t, s)
-		n := 8 + 32 + 8 + int(binary.LittleEndian.Uint32(data[40:])) + 4*len(ids) + 32
+		n := 8 + 32 + 12 + int(binary.LittleEndian.Uint32(data[40:])) + 4*len(ids) + 32
 		return data[:n], data[n:]
 	}
 	tokens, _ := file(1, 2)

@@ -11,16 +11,16 @@ import (
 
 // A stored session is
 //
-//	magic "mminfer\x01", the engine's fingerprint [32]byte, the sizes uint32 of what follows:
-//	the random generator's state and the timeline as int32 ids, then a SHA-256 of all that,
-//	then the model's state in its own form.
+//	magic "mminfer\x02", the engine's fingerprint [32]byte, the sizes uint32 of what follows:
+//	the random generator's state, the timeline as int32 ids and its pictures, then a SHA-256 of
+//	all that, then the model's state in its own form.
 const (
-	sessionMagic  = "mminfer\x01"
-	maxSavedBytes = 1 << 30 // of the timeline's ids
+	sessionMagic  = "mminfer\x02"
+	maxSavedBytes = 1 << 30 // of the timeline's ids, and of its pictures
 )
 
-// Save stores the session: its tokens, state and random generator. A restored session continues
-// with the same bits.
+// Save stores the session: its tokens, state and random generator, and of pictures what is not
+// absorbed yet. A restored session continues with the same bits.
 func (s *Session) Save(w io.Writer) error {
 	rng, err := s.sampler.rng.MarshalBinary()
 	if err != nil {
@@ -29,10 +29,16 @@ func (s *Session) Save(w io.Writer) error {
 	b := append([]byte(sessionMagic), s.engine.fingerprint[:]...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(rng)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(4*len(s.history)))
+	pictures := s.savePictures()
+	if len(pictures) > maxSavedBytes || 4*len(s.history) > maxSavedBytes {
+		return fmt.Errorf("mminfer: a session of %d tokens and %d bytes of pictures is too long to be stored", len(s.history), len(pictures))
+	}
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(pictures)))
 	b = append(b, rng...)
 	for _, id := range s.history {
 		b = binary.LittleEndian.AppendUint32(b, uint32(id))
 	}
+	b = append(b, pictures...)
 	sum := sha256.Sum256(b)
 	if _, err := w.Write(append(b, sum[:]...)); err != nil {
 		return err
@@ -44,38 +50,39 @@ func (s *Session) Save(w io.Writer) error {
 // Load restores a session that [Session.Save] stored with the same model. The error wraps
 // [ErrOtherModel] or [ErrCorrupt], or is the reader's own. Nothing is read beyond the session.
 func (e *Engine) Load(r io.Reader) (*Session, error) {
-	head := make([]byte, len(sessionMagic)+sha256.Size+8)
+	head := make([]byte, len(sessionMagic)+sha256.Size+12)
 	if err := readFull(r, head); err != nil {
 		return nil, err
 	}
 	if got := string(head[:len(sessionMagic)]); got != sessionMagic {
 		return nil, fmt.Errorf("%w: it begins with %q, which is no session of this version", ErrCorrupt, got)
 	}
-	rngSize := binary.LittleEndian.Uint32(head[len(head)-8:])
-	idBytes := binary.LittleEndian.Uint32(head[len(head)-4:])
-	if rngSize > 1<<10 || idBytes > maxSavedBytes || idBytes%4 != 0 {
-		return nil, fmt.Errorf("%w: sizes %d and %d", ErrCorrupt, rngSize, idBytes)
+	sizes := head[len(head)-12:]
+	rngSize, idBytes, picBytes := binary.LittleEndian.Uint32(sizes), binary.LittleEndian.Uint32(sizes[4:]), binary.LittleEndian.Uint32(sizes[8:])
+	if rngSize > 1<<10 || idBytes > maxSavedBytes || idBytes%4 != 0 || picBytes > maxSavedBytes {
+		return nil, fmt.Errorf("%w: sizes %d, %d and %d", ErrCorrupt, rngSize, idBytes, picBytes)
 	}
 	// ReadAll grows with what is there, not with what is claimed.
-	body, err := io.ReadAll(io.LimitReader(r, int64(rngSize)+int64(idBytes)+sha256.Size))
+	size := int64(rngSize) + int64(idBytes) + int64(picBytes) + sha256.Size
+	body, err := io.ReadAll(io.LimitReader(r, size))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) != int(rngSize)+int(idBytes)+sha256.Size {
+	if int64(len(body)) != size {
 		return nil, fmt.Errorf("%w: it ends within the tokens", ErrCorrupt)
 	}
 	body, sum := body[:len(body)-sha256.Size], body[len(body)-sha256.Size:]
 	if sha256.Sum256(append(head[:len(head):len(head)], body...)) != [sha256.Size]byte(sum) {
 		return nil, fmt.Errorf("%w: checksum of the tokens", ErrCorrupt)
 	}
-	if string(head[len(sessionMagic):len(head)-8]) != string(e.fingerprint[:]) {
+	if string(head[len(sessionMagic):len(head)-12]) != string(e.fingerprint[:]) {
 		return nil, ErrOtherModel
 	}
-	return e.restore(body[:rngSize], body[rngSize:], r)
+	return e.restore(body[:rngSize], body[rngSize:rngSize+idBytes], body[rngSize+idBytes:], r)
 }
 
 // restore builds the session of a checked header and reads its state.
-func (e *Engine) restore(rng, ids []byte, r io.Reader) (*Session, error) {
+func (e *Engine) restore(rng, ids, pictures []byte, r io.Reader) (*Session, error) {
 	s := &Session{engine: e}
 	if err := s.sampler.rng.UnmarshalBinary(rng); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
@@ -92,6 +99,9 @@ func (e *Engine) restore(rng, ids []byte, r io.Reader) (*Session, error) {
 	}
 	if s.state.Pos() > len(s.history) {
 		return nil, fmt.Errorf("%w: a state of %d tokens for a text of %d", ErrCorrupt, s.state.Pos(), len(s.history))
+	}
+	if err := s.loadPictures(pictures); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

@@ -89,7 +89,7 @@ func (t *together) step(ctx context.Context) (tokens []BatchToken, err error) {
 	w.batch.Seqs = w.batch.Seqs[:0]
 	for _, i := range t.live {
 		s := t.all[i].s
-		w.batch.Seqs = append(w.batch.Seqs, models.Seq{IDs: s.history[s.state.Pos():], State: s.state, Want: models.WantLast})
+		w.batch.Seqs = append(w.batch.Seqs, s.seq(len(s.history), models.WantLast))
 	}
 	if err := t.e.model.Forward(&w.batch, &w.ws); err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func (h *chat) message(ctx context.Context, text string) error {
 	}
 	mark := h.mark()
 	h.talk.Add(mminfer.Message{Role: "user", Content: text})
-	ids, err := h.talk.Prompt()
+	ids, pictures, err := h.talk.Prompt()
 	if err != nil {
 		return errors.Join(err, h.rewind(mark))
 	}
@@ -43,7 +43,7 @@ func (h *chat) message(ctx context.Context, text string) error {
 	defer cancel()
 	h.reply.Store(&cancel)
 	defer h.reply.Store(nil)
-	r, err := h.startReply(replyCtx, h.s, ids)
+	r, err := h.startReply(replyCtx, h.s, ids, pictures...)
 	if err == nil {
 		err = r.show(h.talk.Reply(replyCtx, h.opts), h.opts, h.out, "")
 	}

@@ -16,12 +16,16 @@ import (
 const feedPiece = 512
 
 // feed appends tokens to a session and absorbs all but the last, with a bar if that takes long.
-func (a *app) feed(ctx context.Context, s *mminfer.Session, ids []int32) error {
+func (a *app) feed(ctx context.Context, s *mminfer.Session, ids []int32, pictures ...*mminfer.Picture) error {
 	bar := a.bar("reading the prompt", time.Second, tokensText)
 	defer bar.done()
-	for at := 0; at < len(ids); at += feedPiece {
+	if err := s.Append(ids, pictures...); err != nil {
+		return err
+	}
+	for at, left := 0, 1; left > 0; at += feedPiece {
 		bar.set(int64(at), int64(len(ids)))
-		if err := s.Feed(ctx, ids[at:min(at+feedPiece, len(ids))]); err != nil {
+		var err error
+		if left, err = s.Absorb(ctx, feedPiece); err != nil {
 			return err
 		}
 	}
@@ -42,9 +46,9 @@ type reply struct {
 }
 
 // startReply feeds the tokens of a prompt and starts the clock.
-func (a *app) startReply(ctx context.Context, s *mminfer.Session, ids []int32) (*reply, error) {
+func (a *app) startReply(ctx context.Context, s *mminfer.Session, ids []int32, pictures ...*mminfer.Picture) (*reply, error) {
 	r := &reply{prompt: len(ids), start: time.Now(), ids: []int32{}}
-	return r, a.feed(ctx, s, ids)
+	return r, a.feed(ctx, s, ids, pictures...)
 }
 
 // run continues the session and shows its text on w as it comes, after the text before.
