@@ -21,14 +21,16 @@ type unet struct {
 	down    []level
 	mid     level // two resnets, one attention between them
 	up      []level
+	grain   int // height and width are multiples of it
 }
 
 // level is the layers of one resolution.
 type level struct {
 	name       string
 	resnets    []*resnet
-	attentions []spatial  // nil, or one for each resnet; of mid, one
-	scale      *nn.Conv2D // to the next resolution, nil in the last level
+	attentions []spatial   // nil, or one for each resnet; of mid, one
+	names      [][2]string // of the resnets and their attentions
+	scale      *nn.Conv2D  // to the next resolution, nil in the last level
 }
 
 // attentionMaker makes the attention of a level, from below or above counted alike; nil makes none.
@@ -55,9 +57,13 @@ type unetShape struct {
 func newUNet(p nn.Params, s *unetShape) unet {
 	n := len(s.widths)
 	u := unet{
-		time: newTimeEmbedding(p, "time_embedding", s.widths[0], s.timeWidth, s.shift, s.flip),
-		in:   exact(p, "conv_in", s.in, s.widths[0], 3), out: exact(p, "conv_out", s.widths[0], s.out, 3),
+		grain: 1,
+		time:  newTimeEmbedding(p, "time_embedding", s.widths[0], s.timeWidth, s.shift, s.flip),
+		in:    exact(p, "conv_in", s.in, s.widths[0], 3), out: exact(p, "conv_out", s.widths[0], s.out, 3),
 		norm: groupNorm(p, "conv_norm_out", s.widths[0], s.resnet.groups, s.resnet.eps),
+	}
+	if s.padding == 0 { // half of an odd size is then rounded down, and twice that is another
+		u.grain = 1 << (n - 1)
 	}
 	if s.guidanceWidth > 0 {
 		u.time.cond = linear(p, "time_embedding.cond_proj", s.guidanceWidth, s.widths[0], false)
@@ -78,7 +84,7 @@ func newUNet(p nn.Params, s *unetShape) unet {
 		}
 		u.down = append(u.down, l)
 	}
-	u.mid = newMiddle(p, width, s.mid, s.midMaker)
+	u.mid = newMiddle(p, "mid_block", width, s.mid, s.midMaker)
 	for i := 0; i < n && !p.TooMany(); i++ {
 		l := level{name: fmt.Sprintf("up_blocks.%d", i)}
 		out := s.widths[n-1-i]
@@ -100,16 +106,17 @@ func newUNet(p nn.Params, s *unetShape) unet {
 // add takes the next resnet of a level and its attention.
 func (l *level) add(p nn.Params, in, out int, o resnetOptions, attend attentionMaker) {
 	j := len(l.resnets)
-	p = p.Sub(l.name)
-	l.resnets = append(l.resnets, newResnet(p.Sub(fmt.Sprintf("resnets.%d", j)), in, out, o))
+	names := [2]string{fmt.Sprintf("%s.resnets.%d", l.name, j), fmt.Sprintf("%s.attentions.%d", l.name, j)}
+	l.names = append(l.names, names)
+	l.resnets = append(l.resnets, newResnet(p.Sub(names[0]), in, out, o))
 	if attend != nil {
-		l.attentions = append(l.attentions, attend(p.Sub(fmt.Sprintf("attentions.%d", j)), out))
+		l.attentions = append(l.attentions, attend(p.Sub(names[1]), out))
 	}
 }
 
 // newMiddle takes a middle block: resnet, attention, resnet.
-func newMiddle(p nn.Params, width int, o resnetOptions, attend attentionMaker) level {
-	l := level{name: "mid_block"}
+func newMiddle(p nn.Params, name string, width int, o resnetOptions, attend attentionMaker) level {
+	l := level{name: name}
 	l.add(p, width, width, o, attend)
 	l.add(p, width, width, o, nil)
 	return l
@@ -120,6 +127,14 @@ func downsampler(p nn.Params, width, padding int) nn.Conv2D {
 	c := conv(p, "conv", width, width, 3)
 	c.Step, c.Before, c.After = 2, padding, 1
 	return c
+}
+
+// checkSize demands sizes that come up again as they went down.
+func (u *unet) checkSize(class string, h, w int) error {
+	if h%u.grain != 0 || w%u.grain != 0 {
+		return fmt.Errorf("net: %s: %d×%d pixels, expected multiples of %d", class, h, w, u.grain)
+	}
+	return nil
 }
 
 // embed returns the time embedding of the samples. It is not activated yet.
@@ -173,10 +188,10 @@ func finish(r *run, h nn.Image, norm *nn.GroupNorm, out *nn.Conv2D, prefix strin
 // layer applies resnet j and its attention.
 func (l *level) layer(r *run, j int, dst, x nn.Image, time tensor.Mat, ctx *Context) {
 	l.resnets[j].apply(r, dst, x, time)
-	r.block(fmt.Sprintf("%s.resnets.%d", l.name, j), dst)
+	r.block(l.names[j][0], dst)
 	if j < len(l.attentions) {
 		l.attentions[j].apply(r, dst, ctx)
-		r.block(fmt.Sprintf("%s.attentions.%d", l.name, j), dst)
+		r.block(l.names[j][1], dst)
 	}
 }
 

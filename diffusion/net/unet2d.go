@@ -199,6 +199,9 @@ func (u *UNet2D) check(dst, x []float32, n, h, w int, t []float64, class []int32
 	if err := checkImages("UNet2DModel: input", x, n, u.In, h, w); err != nil {
 		return err
 	}
+	if err := u.checkSize("UNet2DModel", h, w); err != nil {
+		return err
+	}
 	if err := checkImages("UNet2DModel: output", dst, n, u.Out, h, w); err != nil {
 		return err
 	}

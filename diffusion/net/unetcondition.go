@@ -216,6 +216,9 @@ func (u *UNet2DCondition) check(dst, x []float32, n, h, w int, t []float64, ctx 
 	if err := checkImages("UNet2DConditionModel: input", x, n, u.In, h, w); err != nil {
 		return err
 	}
+	if err := u.checkSize("UNet2DConditionModel", h, w); err != nil {
+		return err
+	}
 	if err := checkImages("UNet2DConditionModel: output", dst, n, u.Out, h, w); err != nil {
 		return err
 	}

@@ -110,9 +110,7 @@ func NewVAE(ck Checkpoint, o Options) (*VAE, error) {
 func (c *vaeConfig) middle(p nn.Params, prefix string, width int) level {
 	o := resnetOptions{groups: c.Groups, eps: vaeEps}
 	attend := func(p nn.Params, channels int) spatial { return newAttention(p, channels, 0, o) }
-	l := newMiddle(p.Sub(prefix), width, o, only(c.MidAttention, attend))
-	l.name = prefix + "." + l.name
-	return l
+	return newMiddle(p, prefix+".mid_block", width, o, only(c.MidAttention, attend))
 }
 
 func newEncoder(p nn.Params, c *vaeConfig) coder {

@@ -3,6 +3,7 @@ package golden
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -16,8 +17,9 @@ import (
 	"github.com/mminfer/mminfer/tensor"
 )
 
-// NetworkNames are the names of the networks of a directory: a file with inputs and outputs beside the
-// weights, or a folder of a text encoder with cases.json.
+// NetworkNames are the names of the networks of a directory: a file NAME.safetensors with inputs and outputs beside
+// the weights, perhaps continued in NAME.2.safetensors and so on, with NAME.blocks.safetensors; or a folder of a text encoder with
+// cases.json.
 func NetworkNames(dir string) (names []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -31,7 +33,7 @@ func NetworkNames(dir string) (names []string, err error) {
 			if cases == nil && weights == nil {
 				names = append(names, name)
 			}
-		} else if strings.HasSuffix(name, ".safetensors") && !strings.HasSuffix(name, ".blocks.safetensors") {
+		} else if stem, ok := strings.CutSuffix(name, ".safetensors"); ok && !strings.Contains(stem, ".") {
 			names = append(names, name)
 		}
 	}
@@ -50,23 +52,69 @@ func Network(dir, name string, o net.Options) ([]Result, error) {
 	return textEncoder(filepath.Join(dir, name), o)
 }
 
-// networkSource is the weights of a golden file as a checkpoint.
-type networkSource struct {
-	*loader.Checkpoint
+// NetworkSource is the weights of a golden file as a checkpoint, and the tensors beside them.
+type NetworkSource struct {
+	Class string // of the network
+
+	parts  []*loader.Checkpoint
 	config []byte
 }
 
+// OpenNetwork opens the golden file of a network and what continues it.
+func OpenNetwork(path string) (*NetworkSource, error) {
+	file, err := loader.OpenFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &NetworkSource{parts: []*loader.Checkpoint{file}}
+	config, _ := file.Metadata("config")
+	s.config = []byte(config)
+	s.Class, _ = file.Metadata("class")
+	for i := 2; ; i++ {
+		more, err := loader.OpenFile(fmt.Sprintf("%s.%d.safetensors", strings.TrimSuffix(path, ".safetensors"), i))
+		if err != nil {
+			return s, nil
+		}
+		s.parts = append(s.parts, more)
+	}
+}
+
+// Close releases the files.
+func (s *NetworkSource) Close() error {
+	var errs []error
+	for _, p := range s.parts {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // Config returns the configuration that the file's metadata hold.
-func (s networkSource) Config() []byte { return s.config }
+func (s *NetworkSource) Config() []byte { return s.config }
 
 // Tensor returns a weight.
-func (s networkSource) Tensor(name string) (tensor.Tensor, bool) { return s.Checkpoint.Tensor("w." + name) }
+func (s *NetworkSource) Tensor(name string) (tensor.Tensor, bool) {
+	t, ok := s.Other("w." + name)
+	t.Name = name
+	return t, ok
+}
+
+// Other returns an input or an output.
+func (s *NetworkSource) Other(name string) (tensor.Tensor, bool) {
+	for _, p := range s.parts {
+		if t, ok := p.Tensor(name); ok {
+			return t, true
+		}
+	}
+	return tensor.Tensor{}, false
+}
 
 // Names returns the names of the weights.
-func (s networkSource) Names() (names []string) {
-	for _, n := range s.Checkpoint.Names() {
-		if n, ok := strings.CutPrefix(n, "w."); ok {
-			names = append(names, n)
+func (s *NetworkSource) Names() (names []string) {
+	for _, p := range s.parts {
+		for _, n := range p.Names() {
+			if n, ok := strings.CutPrefix(n, "w."); ok {
+				names = append(names, n)
+			}
 		}
 	}
 	return names
@@ -75,34 +123,32 @@ func (s networkSource) Names() (names []string) {
 // networkRun is a network on the inputs of a file.
 type networkRun struct {
 	name    string
-	file    *loader.Checkpoint
-	blocks  *loader.Checkpoint // nil without
+	file    func(name string) (tensor.Tensor, bool) // inputs and outputs
+	blocks  *loader.Checkpoint                      // nil without
 	pass    *net.Pass
 	results []Result
 	err     error
 }
 
 func networkFile(path string, o net.Options) ([]Result, error) {
-	file, err := loader.OpenFile(path)
+	file, err := OpenNetwork(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	g := &networkRun{name: strings.TrimSuffix(filepath.Base(path), ".safetensors"), file: file}
+	g := &networkRun{name: strings.TrimSuffix(filepath.Base(path), ".safetensors"), file: file.Other}
 	if blocks, err := loader.OpenFile(strings.TrimSuffix(path, ".safetensors") + ".blocks.safetensors"); err == nil {
 		g.blocks = blocks
 		defer blocks.Close()
 	}
 	g.pass = &net.Pass{WS: &tensor.Workspace{Pool: o.Pool}, Finite: true, Block: g.block}
-	class, _ := file.Metadata("class")
-	config, _ := file.Metadata("config")
 	run := map[string]func(net.Checkpoint, net.Options) error{
 		"UNet2DModel": g.unet2D, "UNet2DConditionModel": g.condition, "DiTTransformer2DModel": g.dit, "AutoencoderKL": g.vae, "AutoencoderTiny": g.taesd,
-	}[class]
+	}[file.Class]
 	if run == nil {
-		return nil, fmt.Errorf("golden: %s: class %q is unknown", path, class)
+		return nil, fmt.Errorf("golden: %s: class %q is unknown", path, file.Class)
 	}
-	if err := run(networkSource{file, []byte(config)}, o); err != nil {
+	if err := run(file, o); err != nil {
 		return nil, fmt.Errorf("golden: %s: %w", path, err)
 	}
 	return g.results, g.err
@@ -110,7 +156,7 @@ func networkFile(path string, o net.Options) ([]Result, error) {
 
 // values returns a tensor of the file as floats, and its shape.
 func (g *networkRun) values(name string) ([]float32, []int) {
-	t, ok := g.file.Tensor(name)
+	t, ok := g.file(name)
 	if !ok {
 		g.err = fmt.Errorf("golden: %s: no tensor %q", g.name, name)
 		return nil, []int{0, 0, 0, 0}
@@ -148,7 +194,7 @@ func (g *networkRun) block(name string, out nn.Image) {
 
 // output compares an output with what the file has under a name.
 func (g *networkRun) output(name string, got []float32) {
-	t, ok := g.file.Tensor(name)
+	t, ok := g.file(name)
 	if !ok {
 		g.err = fmt.Errorf("golden: %s: no tensor %q", g.name, name)
 		return
@@ -202,7 +248,7 @@ func (g *networkRun) times() []float64 {
 
 // classes returns in.y as classes, nil if there is none.
 func (g *networkRun) classes() (class []int32) {
-	if _, ok := g.file.Tensor("in.y"); !ok {
+	if _, ok := g.file("in.y"); !ok {
 		return nil
 	}
 	v, _ := g.values("in.y")
@@ -337,7 +383,7 @@ func textEncoder(dir string, o net.Options) ([]Result, error) {
 		names = append(names, n)
 	}
 	slices.Sort(names)
-	g := &networkRun{file: want}
+	g := &networkRun{file: want.Tensor}
 	for _, name := range names {
 		g.name = filepath.Base(dir) + " " + name
 		if err := g.encode(c, name, cases.IDs[name], o); err != nil {
