@@ -15,10 +15,18 @@ const fingerprintChunk = 4 << 20
 // castagnoli is the polynomial that processors compute.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// fingerprint identifies what a state depends on: the configuration, every tensor's name, type,
+// Fingerprinter is a checkpoint that tells itself what identifies it: see [Fingerprint].
+type Fingerprinter interface {
+	Fingerprint(format tensor.Format, pool *tensor.Pool) [sha256.Size]byte
+}
+
+// Fingerprint identifies what a state depends on: the configuration, every tensor's name, type,
 // shape and contents, and whether the format in use changes weights. It guards against mistakes,
 // not against forgery.
-func fingerprint(ck Checkpoint, format tensor.Format, pool *tensor.Pool) [sha256.Size]byte {
+func Fingerprint(ck Checkpoint, format tensor.Format, pool *tensor.Pool) [sha256.Size]byte {
+	if f, ok := ck.(Fingerprinter); ok {
+		return f.Fingerprint(format, pool)
+	}
 	h := sha256.New()
 	h.Write(ck.Config())
 	for _, name := range ck.Names() {

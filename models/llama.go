@@ -5,6 +5,7 @@ import "github.com/mminfer/mminfer/nn"
 // llamaConfig is the configuration of a LLaMA.
 type llamaConfig struct {
 	decoder
+	slim
 	AttentionBias bool `json:"attention_bias"`
 	MLPBias       bool `json:"mlp_bias"`
 }
@@ -12,6 +13,7 @@ type llamaConfig struct {
 func (c *llamaConfig) validate() error {
 	var is checks
 	c.decoder.validate(&is, "full_attention")
+	c.slim.validate(&is, &c.decoder)
 	return is.err()
 }
 
@@ -25,8 +27,7 @@ func newLlama(_ string, config []byte, p nn.Params) (*Model, error) {
 		return nil, err
 	}
 	rope := c.build(c.headDim())
-	return c.model(p, transformers, rmsNorm, func(q nn.Params, _ int) []nn.Block {
-		attention := c.attention(q.Sub("self_attn"), rope, c.AttentionBias, c.AttentionBias)
-		return c.layer(q, rmsNorm, attention, c.mlp(q.Sub("mlp"), c.MLPBias))
+	return c.model(p, transformers, rmsNorm, func(q nn.Params, l int) []nn.Block {
+		return c.slim.layer(&c.decoder, q, l, rope, biases{c.AttentionBias, c.AttentionBias, c.MLPBias}, func(nn.Params, *nn.Attention) {})
 	}), nil
 }

@@ -5,19 +5,21 @@ import "github.com/mminfer/mminfer/nn"
 // mistralConfig is the configuration of a Mistral.
 type mistralConfig struct {
 	decoder
+	slim
 	Window *int `json:"sliding_window"` // null: none
 }
 
 func (c *mistralConfig) validate() error {
 	var is checks
 	c.decoder.validate(&is, "sliding_attention", "full_attention")
+	c.slim.validate(&is, &c.decoder)
 	is.that(c.Window == nil || *c.Window >= 1, "sliding_window: found %d, expected null or at least 1", deref(c.Window))
 	return is.err()
 }
 
 // newMistral builds a Mistral.
 func newMistral(_ string, config []byte, p nn.Params) (*Model, error) {
-	c := mistralConfig{decoderDefaults(), new(4096)}
+	c := mistralConfig{decoder: decoderDefaults(), Window: new(4096)}
 	c.KVHeads, c.Inner, c.MaxPositions = new(8), 14336, 131072
 	if err := strict(config, &c); err != nil {
 		return nil, err
@@ -27,10 +29,10 @@ func newMistral(_ string, config []byte, p nn.Params) (*Model, error) {
 	}
 	rope := c.build(c.headDim())
 	return c.model(p, transformers, rmsNorm, func(q nn.Params, l int) []nn.Block {
-		attention := c.attention(q.Sub("self_attn"), rope, false, false)
-		if c.Types[l] == "sliding_attention" {
-			attention.Window = deref(c.Window)
-		}
-		return c.layer(q, rmsNorm, attention, c.mlp(q.Sub("mlp"), false))
+		return c.slim.layer(&c.decoder, q, l, rope, biases{}, func(_ nn.Params, a *nn.Attention) {
+			if c.Types[l] == "sliding_attention" {
+				a.Window = deref(c.Window)
+			}
+		})
 	}), nil
 }

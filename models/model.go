@@ -155,7 +155,7 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 		}
 	}
 	if !opts.BindOnly {
-		m.fingerprint = fingerprint(ck, opts.Format, opts.Pool)
+		m.fingerprint = Fingerprint(ck, opts.Format, opts.Pool)
 		p.Load(&m.arena, opts.Pool, opts.Progress)
 	}
 	return m, nil

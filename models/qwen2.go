@@ -5,6 +5,7 @@ import "github.com/mminfer/mminfer/nn"
 // qwen2Config is the configuration of a Qwen2 or Qwen3.
 type qwen2Config struct {
 	decoder
+	slim
 	AttentionBias   bool `json:"attention_bias"` // Qwen3
 	UseWindow       bool `json:"use_sliding_window"`
 	Window          *int `json:"sliding_window"`
@@ -22,6 +23,7 @@ func (c *qwen2Config) validate() error {
 	var is checks
 	typed := c.Types != nil
 	c.decoder.validate(&is, "full_attention", "sliding_attention")
+	c.slim.validate(&is, &c.decoder)
 	is.that(!c.UseWindow || c.Window == nil || *c.Window >= 1, "sliding_window: found %d, expected null or at least 1", deref(c.Window))
 	for l := range c.Types {
 		if !typed && l >= c.MaxWindowLayers {
@@ -51,8 +53,8 @@ func newQwen2(_ string, config []byte, p nn.Params) (*Model, error) {
 	}
 	rope := c.build(c.headDim())
 	return c.model(p, transformers, rmsNorm, func(q nn.Params, l int) []nn.Block {
-		attention := c.attention(q.Sub("self_attn"), rope, c.AttentionBias, false)
-		attention.Window = c.window(l)
-		return c.layer(q, rmsNorm, attention, c.mlp(q.Sub("mlp"), false))
+		return c.slim.layer(&c.decoder, q, l, rope, biases{qkv: c.AttentionBias}, func(_ nn.Params, a *nn.Attention) {
+			a.Window = c.window(l)
+		})
 	}), nil
 }

@@ -14,11 +14,10 @@ func newQwen3(_ string, config []byte, p nn.Params) (*Model, error) {
 	}
 	rope := c.build(c.headDim())
 	return c.model(p, transformers, rmsNorm, func(q nn.Params, l int) []nn.Block {
-		a := q.Sub("self_attn")
-		attention := c.attention(a, rope, c.AttentionBias, c.AttentionBias)
-		attention.QNorm = rmsNorm(a, "q_norm.weight", c.headDim(), c.Eps)
-		attention.KNorm = rmsNorm(a, "k_norm.weight", c.headDim(), c.Eps)
-		attention.Window = c.window(l)
-		return c.layer(q, rmsNorm, attention, c.mlp(q.Sub("mlp"), false))
+		return c.slim.layer(&c.decoder, q, l, rope, biases{qkv: c.AttentionBias, out: c.AttentionBias}, func(p nn.Params, a *nn.Attention) {
+			a.QNorm = rmsNorm(p, "q_norm.weight", c.headDim(), c.Eps)
+			a.KNorm = rmsNorm(p, "k_norm.weight", c.headDim(), c.Eps)
+			a.Window = c.window(l)
+		})
 	}), nil
 }

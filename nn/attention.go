@@ -19,10 +19,11 @@ type Attention struct {
 	QNorm, KNorm        Norm    // before the rotation, of every head or of all of a row
 	// QKV projects to queries, keys and values, [(Heads+2·KVHeads)·Dim, D], and, where Gated, to the
 	// output's gates, [Heads·Dim] more rows.
-	QKV     *Linear
-	Adapter *Adapter // of QKV
-	Gated   bool     // the output is multiplied by σ(gate)
-	Out     *Linear  // [D, Heads·Dim]
+	QKV        *Linear
+	Adapter    *Adapter // of QKV
+	Gated      bool     // the output is multiplied by σ(gate)
+	Out        *Linear  // [D, Heads·Dim]
+	OutAdapter *Adapter // of Out
 }
 
 // StateSpec asks for keys and values.
@@ -32,8 +33,9 @@ func (a *Attention) StateSpec() StateSpec {
 
 // StepBytes counts the projections.
 func (a *Attention) StepBytes() int64 {
-	n := a.QKV.W.Bytes() + a.Out.W.Bytes()
-	a.Adapter.each(func(l *Linear) { n += l.W.Bytes() })
+	n := a.QKV.bytes() + a.Out.bytes()
+	a.Adapter.each(func(l *Linear) { n += l.bytes() })
+	a.OutAdapter.each(func(l *Linear) { n += l.bytes() })
 	return n
 }
 
@@ -41,6 +43,7 @@ func (a *Attention) StepBytes() int64 {
 func (a *Attention) StepMulAdds() int64 {
 	n := a.QKV.elements() + a.Out.elements()
 	a.Adapter.each(func(l *Linear) { n += l.elements() })
+	a.OutAdapter.each(func(l *Linear) { n += l.elements() })
 	return n
 }
 
@@ -62,6 +65,7 @@ func (a *Attention) Mix(y, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
 		sigmoidMul(o, h.Columns(q.Cols+2*k.Cols, h.Cols), ws)
 	}
 	a.Out.Mul(y, o, ws)
+	a.OutAdapter.add(y, o, ws)
 	ws.Release(mark)
 }
 

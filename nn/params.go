@@ -15,6 +15,14 @@ type Source interface {
 	Names() []string
 }
 
+// Packer is a Source that packs matrices itself. It may leave tensors that only matter as projections
+// without data.
+type Packer interface {
+	Source
+	// Pack returns a tensor of the source as a weight; memory that is the weight's alone is the arena's.
+	Pack(arena *tensor.Arena, pool *tensor.Pool, format tensor.Format, t tensor.Tensor) *tensor.Weight
+}
+
 // Params is a window over a source's tensors with a common prefix. Constructors take tensors
 // from it by name and shape; it remembers what was taken and everything that was wrong, so that
 // Err reports all of it at once, and packs nothing before Load.
@@ -240,7 +248,7 @@ func (p Params) Load(arena *tensor.Arena, pool *tensor.Pool, progress func(done,
 		if j.taps {
 			j.parts = []tensor.Tensor{tensor.Taps(j.parts[0])}
 		}
-		j.dst.W = tensor.Pack(arena, pool, j.format, j.parts...)
+		p.b.pack(j, arena, pool)
 		p.b.jobs[i] = job{} // a checkpoint may have made the bytes for this alone
 		if done += j.bytes(); progress != nil {
 			progress(done, total)
@@ -249,9 +257,28 @@ func (p Params) Load(arena *tensor.Arena, pool *tensor.Pool, progress func(done,
 	p.b.jobs = nil
 }
 
+// pack packs one weight; what a [Packer] packs lies apart.
+func (b *binding) pack(j job, arena *tensor.Arena, pool *tensor.Pool) {
+	packer, ok := b.src.(Packer)
+	if !ok {
+		j.dst.W = tensor.Pack(arena, pool, j.format, j.parts...)
+		return
+	}
+	for i, t := range j.parts {
+		w := packer.Pack(arena, pool, j.format, t)
+		if i == 0 {
+			j.dst.W = w
+		} else {
+			j.dst.More = append(j.dst.More, w)
+		}
+	}
+}
+
 func (j job) bytes() (n int64) {
 	for _, t := range j.parts {
-		n += int64(len(t.Data))
+		if n += int64(len(t.Data)); t.Data == nil {
+			n += int64(t.Elements() * t.Type.Size())
+		}
 	}
 	return n
 }

@@ -9,9 +9,11 @@ import (
 //
 // Source: Shazeer 2020, arXiv:2002.05202, section 2.
 type SwiGLU struct {
-	GateUp    *Linear // [2·I, D]: rows of the gate, then of up
-	GateScale float32 // 0 for 1
-	Down      *Linear // [D, I]
+	GateUp      *Linear  // [2·I, D]: rows of the gate, then of up
+	Adapter     *Adapter // of GateUp
+	GateScale   float32  // 0 for 1
+	Down        *Linear  // [D, I]
+	DownAdapter *Adapter // of Down
 }
 
 // StateSpec says that an MLP keeps nothing.
@@ -21,20 +23,32 @@ func (*SwiGLU) StateSpec() StateSpec { return StateSpec{} }
 func (m *SwiGLU) Mix(y, x tensor.Mat, _ []Span, ws *tensor.Workspace) {
 	mark := ws.Mark()
 	h := m.GateUp.Out(x, ws)
+	m.Adapter.add(h, x, ws)
 	gate, up := h.Columns(0, h.Cols/2), h.Columns(h.Cols/2, h.Cols)
 	if m.GateScale != 0 {
 		Scale(gate, m.GateScale, gate, ws)
 	}
 	siluMul(gate, gate, up, ws)
 	m.Down.Mul(y, gate, ws)
+	m.DownAdapter.add(y, gate, ws)
 	ws.Release(mark)
 }
 
 // StepBytes counts both projections.
-func (m *SwiGLU) StepBytes() int64 { return m.GateUp.W.Bytes() + m.Down.W.Bytes() }
+func (m *SwiGLU) StepBytes() int64 {
+	n := m.GateUp.bytes() + m.Down.bytes()
+	m.Adapter.each(func(l *Linear) { n += l.bytes() })
+	m.DownAdapter.each(func(l *Linear) { n += l.bytes() })
+	return n
+}
 
 // StepMulAdds counts both projections.
-func (m *SwiGLU) StepMulAdds() int64 { return m.GateUp.elements() + m.Down.elements() }
+func (m *SwiGLU) StepMulAdds() int64 {
+	n := m.GateUp.elements() + m.Down.elements()
+	m.Adapter.each(func(l *Linear) { n += l.elements() })
+	m.DownAdapter.each(func(l *Linear) { n += l.elements() })
+	return n
+}
 
 func (m *SwiGLU) projections() (in, out *Linear) { return m.GateUp, m.Down }
 

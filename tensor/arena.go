@@ -23,6 +23,12 @@ func (a *Arena) Bytes(n int) []byte {
 	return heapBytes(n)
 }
 
+// Adopt takes over what another arena handed out, which is empty then.
+func (a *Arena) Adopt(from *Arena) {
+	a.maps, a.size = append(a.maps, from.maps...), a.size+from.size
+	*from = Arena{}
+}
+
 // Size returns the bytes handed out.
 func (a *Arena) Size() int64 { return a.size }
 

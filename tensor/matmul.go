@@ -115,7 +115,7 @@ func (m *matmul) Do(part int) {
 	to := min(from+m.grain[i], gemm.Panels(p.W.Rows))
 	d := gemm.Dims{
 		Tokens: p.X.Rows, Rows: min(to*gemm.Rows, p.W.Rows) - from*gemm.Rows, K: p.W.Cols,
-		DstStride: p.Dst.Stride, XStride: p.X.Stride,
+		DstStride: p.Dst.Stride, XStride: p.X.Stride, PanelK: p.W.room,
 	}
 	if d.Tokens == 0 {
 		return

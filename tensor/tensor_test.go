@@ -60,11 +60,11 @@ func TestFloats(t *testing.T) {
 
 func TestBfloat16(t *testing.T) {
 	for in, want := range map[float32]uint16{1: 0x3f80, 0x1.01p0: 0x3f80, 0x1.03p0: 0x3f82, 0x1.010002p0: 0x3f81, math.MaxFloat32: 0x7f80} {
-		if got := bfloat16(in); got != want {
+		if got := BFloat16(in); got != want {
 			t.Errorf("%v rounds to %04x, want %04x", in, got, want)
 		}
 	}
-	if got := bfloat16(float32(math.NaN())); got&0x7f80 != 0x7f80 || got&0x7f == 0 {
+	if got := BFloat16(float32(math.NaN())); got&0x7f80 != 0x7f80 || got&0x7f == 0 {
 		t.Errorf("NaN becomes %04x", got)
 	}
 }

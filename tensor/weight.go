@@ -16,10 +16,11 @@ type Weight struct {
 	Format     Format
 	Rows, Cols int
 	panels     []byte // Panels(Rows) panels
+	room       int    // columns that a panel has room for, Cols if 0
 }
 
-// Bytes returns the memory the panels take.
-func (w *Weight) Bytes() int64 { return int64(len(w.panels)) }
+// Bytes returns the memory that a product reads: that of the panels, or of their part in use.
+func (w *Weight) Bytes() int64 { return int64(gemm.Panels(w.Rows) * formats[w.Format].panel(w.Cols)) }
 
 // Pack packs tensors of the same number of columns, one below the other, in memory of the
 // arena; the pool shares the work. Each tensor is [rows, cols], or has more axes that are
@@ -147,7 +148,7 @@ func packFloats(f Format, panel []byte, rows []float32, n, k int) {
 			case FormatF32:
 				view[float32](panel)[at] = v
 			case FormatBF16:
-				view[uint16](panel)[at] = bfloat16(v)
+				view[uint16](panel)[at] = BFloat16(v)
 			case FormatF16:
 				view[uint16](panel)[at] = float16.Fromfloat32(v).Bits()
 			}
@@ -155,8 +156,8 @@ func packFloats(f Format, panel []byte, rows []float32, n, k int) {
 	}
 }
 
-// bfloat16 rounds to nearest, ties to even; NaN stays NaN.
-func bfloat16(v float32) uint16 {
+// BFloat16 returns the upper half of a number, rounded to nearest, ties to even; NaN stays NaN.
+func BFloat16(v float32) uint16 {
 	b := math.Float32bits(v)
 	if v != v {
 		return uint16(b>>16) | 0x40
@@ -166,7 +167,7 @@ func bfloat16(v float32) uint16 {
 
 // Row decodes row r to float32: what a product sees of it.
 func (w *Weight) Row(dst []float32, r int) {
-	size := formats[w.Format].panel(w.Cols)
+	size := w.panelSize()
 	panel := w.panels[r/gemm.Rows*size : (r/gemm.Rows+1)*size]
 	r %= gemm.Rows
 	for i := range dst[:w.Cols] {
@@ -185,5 +186,6 @@ func (w *Weight) Row(dst []float32, r int) {
 
 // elements returns panels from to to-1 as the elements they hold.
 func elements[E float32 | uint16](w *Weight, from, to int) []E {
-	return view[E](w.panels)[from*w.Cols*gemm.Rows : to*w.Cols*gemm.Rows]
+	k := w.panelCols()
+	return view[E](w.panels)[from*k*gemm.Rows : to*k*gemm.Rows]
 }
