@@ -33,21 +33,21 @@ var rooms = map[string]room{
 	"models":       {floor: 4, sees: []string{"nn", "tensor"}},
 	"diffusion":    {floor: 4, sees: []string{"nn", "tensor"}},
 
-	"":        {floor: 5, sees: []string{"constrain", "models", "loader", "tokenizer", "vision", "tensor", "kernels"}},
-	"subnet":  {floor: 5, sees: []string{"models", "loader", "tokenizer", "vision", "tensor"}},
-	"server":  {floor: 6, sees: []string{"", "constrain", "diffusion", "tokenizer"}, third: []string{"github.com/prometheus/client_golang"}},
-	"cluster": {floor: 6, sees: []string{"", "diffusion", "tokenizer"}, third: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2"}},
+	"":        {floor: 6, sees: []string{"constrain", "models", "subnet", "loader", "tokenizer", "vision", "tensor", "kernels"}},
+	"subnet":  {floor: 5, sees: []string{"models", "loader", "tensor", "kernels"}, third: []string{"github.com/x448/float16"}},
+	"server":  {floor: 7, sees: []string{"", "constrain", "diffusion", "tokenizer"}, third: []string{"github.com/prometheus/client_golang"}},
+	"cluster": {floor: 7, sees: []string{"", "diffusion", "tokenizer"}, third: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2"}},
 
-	"cmd":   {floor: 7, sees: []string{"*"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/klauspost/cpuid/v2", "golang.org/x/sys"}},
-	"bench": {floor: 7, sees: []string{"*"}},
+	"cmd":   {floor: 8, sees: []string{"*"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/klauspost/cpuid/v2", "golang.org/x/sys"}},
+	"bench": {floor: 8, sees: []string{"*"}},
 
 	"demo":                {floor: 0, helper: true},
 	"internal/chart":      {floor: 0, third: []string{"github.com/wcharczuk/go-chart/v2"}},
 	"internal/cputime":    {floor: 0, helper: true},
-	"internal/golden":     {floor: 5, sees: []string{"*"}, helper: true},
+	"internal/golden":     {floor: 6, sees: []string{"*"}, helper: true},
 	"internal/synth":      {floor: 5, sees: []string{"*"}, third: []string{"github.com/x448/float16"}, helper: true},
-	"internal/kerneltest": {floor: 7, sees: []string{"kernels"}, helper: true},
-	"internal/lint":       {floor: 7},
+	"internal/kerneltest": {floor: 8, sees: []string{"kernels"}, helper: true},
+	"internal/lint":       {floor: 8},
 }
 
 // testThird are the other modules that any test may import.

@@ -1,0 +1,284 @@
+package subnet
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/x448/float16"
+
+	"github.com/mminfer/mminfer/kernels/vec"
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// Data returns a tensor of the subnet with its data, in a type that safetensors has: what a file of the
+// subnet holds. The pool shares the work.
+func (s *Subnet) Data(name string, pool *tensor.Pool) (tensor.Tensor, bool) {
+	t, ok := s.Tensor(name)
+	if !ok {
+		return t, false
+	}
+	if from := s.sources[name]; t.Data == nil {
+		t = s.materialise(t, from, pool)
+	}
+	if n, _ := t.Type.Block(); n > 1 {
+		v := make([]float32, t.Elements())
+		t.Floats(v, 0)
+		t.Type, t.Data = tensor.F32, floatBytes(v)
+	}
+	return t, true
+}
+
+// materialise makes the data of a tensor that comes without.
+func (s *Subnet) materialise(t tensor.Tensor, from source, pool *tensor.Pool) tensor.Tensor {
+	switch rows, cols := s.channels(from); {
+	case from.suffix != "weight":
+		t.Data = floatBytes(s.mixed(from))
+		return t
+	case s.merged(from.place):
+		return s.merge(t, from, pool)
+	default:
+		sliced := gather(s.baseTensor(from), rows, cols, pool)
+		sliced.Name = t.Name
+		return sliced
+	}
+}
+
+// gather returns a copy of some rows and columns of a matrix, nil for all as they are; in float32 if
+// its type stores blocks of which columns are taken apart.
+func gather(t tensor.Tensor, rows, cols []int, pool *tensor.Pool) tensor.Tensor {
+	if rows == nil && cols == nil {
+		return t
+	}
+	n, size := t.Type.Block()
+	width := t.Shape[1]
+	out := tensor.Tensor{Name: t.Name, Type: t.Type, Shape: slices.Clone(t.Shape)}
+	if rows != nil {
+		out.Shape[0] = len(rows)
+	}
+	if cols != nil {
+		out.Shape[1] = len(cols)
+		if n > 1 {
+			out.Type, n, size = tensor.F32, 1, 4
+		}
+	}
+	out.Data = make([]byte, out.Shape[0]*out.Shape[1]/n*size)
+	task := &gathering{t, out, rows, cols, width, out.Shape[1] / n * size}
+	pool.Run((out.Shape[0]+rowsPerPart-1)/rowsPerPart, task)
+	return out
+}
+
+// rowsPerPart is how many rows of a matrix a thread takes at a time.
+const rowsPerPart = 64
+
+// gathering is the task of gather.
+type gathering struct {
+	from, to   tensor.Tensor
+	rows, cols []int
+	width      int // columns of from
+	size       int // bytes of a row of to
+}
+
+// Do gathers some rows.
+func (g *gathering) Do(part int) {
+	var floats []float32
+	if g.cols != nil && g.to.Type != g.from.Type {
+		floats = make([]float32, g.width)
+	}
+	for r := part * rowsPerPart; r < min((part+1)*rowsPerPart, g.to.Shape[0]); r++ {
+		source := r
+		if g.rows != nil {
+			source = g.rows[r]
+		}
+		dst := g.to.Data[r*g.size : (r+1)*g.size]
+		switch {
+		case g.cols == nil:
+			copy(dst, g.from.Data[source*g.size:])
+		case floats != nil:
+			g.from.Floats(floats, source*g.width)
+			for i, c := range g.cols {
+				binary.LittleEndian.PutUint32(dst[4*i:], math.Float32bits(floats[c]))
+			}
+		default:
+			pick(dst, g.from.Data[source*g.width*g.to.Type.Size():], g.cols, g.to.Type.Size())
+		}
+	}
+}
+
+// pick copies elements of size bytes.
+func pick(dst, src []byte, at []int, size int) {
+	switch size {
+	case 2:
+		for i, c := range at {
+			binary.LittleEndian.PutUint16(dst[2*i:], binary.LittleEndian.Uint16(src[2*c:]))
+		}
+	case 4:
+		for i, c := range at {
+			binary.LittleEndian.PutUint32(dst[4*i:], binary.LittleEndian.Uint32(src[4*c:]))
+		}
+	default:
+		for i, c := range at {
+			copy(dst[i*size:(i+1)*size], src[c*size:])
+		}
+	}
+}
+
+// factorShape is the shape of a factor of a correction: rank 1 where the projection itself has none.
+func (s *Subnet) factorShape(from source) []int {
+	t := s.family.matrix(from.place.layer, from.place.name)
+	rows, cols := s.channels(from)
+	rank := max(1, s.family.adapter.ranks[from.place])
+	n := []int{rank, t.Shape[1]}
+	if cols != nil {
+		n[1] = len(cols)
+	}
+	if from.suffix == "low_rank_b" {
+		n = []int{t.Shape[0], rank}
+		if rows != nil {
+			n[0] = len(rows)
+		}
+	}
+	return n
+}
+
+// mixed returns a factor of a correction with the experts mixed by their gates, the rows or columns
+// that are kept: A = Σ g·A_e, or B = Scale·Σ g·B_e. The experts' factors are mixed before they are
+// multiplied, so that the product has the terms of one expert's B and another's A.
+//
+// Source: arXiv:2411.10606, section 3.3; peft/tuners/lora/layer.py in GATECH-EIC/AmoebaLLM@abb8f7e.
+func (s *Subnet) mixed(from source) []float32 {
+	a, shape := s.family.adapter, s.factorShape(from)
+	v := make([]float32, shape[0]*shape[1])
+	if !a.has(from.place) {
+		return v
+	}
+	rows, cols := s.channels(from)
+	factor := "A"
+	if from.suffix == "low_rank_b" {
+		factor, cols = "B", nil
+	} else {
+		rows = nil
+	}
+	gates := s.Gates
+	if gates == nil {
+		gates = []float32{1}
+	}
+	for e, g := range gates {
+		if g == 0 {
+			continue
+		}
+		if factor == "B" {
+			g *= a.Scale
+		}
+		addScaled(v, g, a.factor(from.place, factor, e), rows, cols)
+	}
+	return v
+}
+
+// addScaled adds g times some rows and columns of a matrix to v.
+func addScaled(v []float32, g float32, t tensor.Tensor, rows, cols []int) {
+	width := t.Shape[1]
+	row, n := make([]float32, width), width
+	if cols != nil {
+		n = len(cols)
+	}
+	for r := range len(v) / max(n, 1) {
+		source := r
+		if rows != nil {
+			source = rows[r]
+		}
+		t.Floats(row, source*width)
+		if cols != nil {
+			for i, c := range cols {
+				v[r*n+i] += float32(g * row[c])
+			}
+			continue
+		}
+		dst := v[r*n : (r+1)*n]
+		vec.Scale(row, g, row)
+		vec.Add(dst, dst, row)
+	}
+}
+
+// merge returns a projection with its correction added, W + B·A, rounded once to the type of t.
+func (s *Subnet) merge(t tensor.Tensor, from source, pool *tensor.Pool) tensor.Tensor {
+	a, b := from, from
+	a.suffix, b.suffix = "low_rank_a", "low_rank_b"
+	out, in := t.Shape[0], t.Shape[1]
+	rank := s.factorShape(a)[0]
+	left, right := s.mixed(b), transposed(s.mixed(a), rank, in)
+	var arena tensor.Arena
+	defer arena.Free()
+	w := tensor.Pack(&arena, pool, tensor.FormatF32, tensor.Tensor{Name: t.Name, Type: tensor.F32, Shape: []int{in, rank}, Data: floatBytes(right)})
+	rows, cols := s.channels(from)
+	m := merging{base: s.baseTensor(from), to: t, rows: rows, cols: cols}
+	m.to.Data = make([]byte, out*in*t.Type.Size())
+	ws := tensor.Workspace{Pool: pool}
+	for from := 0; from < out; from += mergedTogether {
+		n := min(mergedTogether, out-from)
+		mark := ws.Mark()
+		m.first, m.delta = from, ws.Mat(n, in)
+		tensor.MatMul(&ws, m.delta, tensor.Mat{Rows: n, Cols: rank, Stride: rank, Data: left[from*rank : (from+n)*rank]}, w)
+		pool.Run((n+rowsPerPart-1)/rowsPerPart, &m)
+		ws.Release(mark)
+	}
+	return m.to
+}
+
+// mergedTogether is how many rows of corrections are in memory at a time.
+const mergedTogether = 512
+
+// transposed returns a matrix [rows, cols] with rows and columns exchanged.
+func transposed(v []float32, rows, cols int) []float32 {
+	t := make([]float32, len(v))
+	for r := range rows {
+		for c := range cols {
+			t[c*rows+r] = v[r*cols+c]
+		}
+	}
+	return t
+}
+
+// merging is the task of adding corrections to some rows of the base.
+type merging struct {
+	base, to   tensor.Tensor
+	rows, cols []int
+	first      int // the row of to that delta begins with
+	delta      tensor.Mat
+}
+
+// Do adds corrections to some rows.
+func (m *merging) Do(part int) {
+	width := m.base.Shape[1]
+	full := make([]float32, width)
+	for i := part * rowsPerPart; i < min((part+1)*rowsPerPart, m.delta.Rows); i++ {
+		r := m.first + i
+		source := r
+		if m.rows != nil {
+			source = m.rows[r]
+		}
+		m.base.Floats(full, source*width)
+		row := full
+		if m.cols != nil {
+			row = pickFloats(full, m.cols)
+		}
+		sum := m.delta.Row(i)
+		vec.Add(sum, row, sum)
+		size := m.to.Type.Size()
+		put(m.to.Data[r*len(sum)*size:], m.to.Type, sum)
+	}
+}
+
+// put rounds numbers to a type of a checkpoint.
+func put(dst []byte, t tensor.Type, v []float32) {
+	for i, x := range v {
+		switch t {
+		case tensor.F32:
+			binary.LittleEndian.PutUint32(dst[4*i:], math.Float32bits(x))
+		case tensor.F16:
+			binary.LittleEndian.PutUint16(dst[2*i:], float16.Fromfloat32(x).Bits())
+		case tensor.BF16:
+			binary.LittleEndian.PutUint16(dst[2*i:], tensor.BFloat16(x))
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package subnet
+
+import (
+	"sync"
+
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// Weights holds the projections of a base in memory, heads and neurons in the order of the family's
+// widths, for models of several shapes that share them. The zero value is ready; a first model of each
+// format fills it. It serves one family. Free frees it, after all models that use it.
+type Weights struct {
+	mu    sync.Mutex
+	arena tensor.Arena
+	of    map[weightKey]*tensor.Weight
+}
+
+type weightKey struct {
+	name   string // of the tensor in the base
+	format tensor.Format
+}
+
+// Bytes returns the memory that the weights take.
+func (w *Weights) Bytes() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.arena.Size()
+}
+
+// Free frees the weights.
+func (w *Weights) Free() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.arena.Free()
+	w.of = nil
+}
+
+// get returns a weight, packed by pack if it is not there.
+func (w *Weights) get(name string, format tensor.Format, pack func(arena *tensor.Arena) *tensor.Weight) *tensor.Weight {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := weightKey{name, format}
+	p, ok := w.of[key]
+	if !ok {
+		if w.of == nil {
+			w.of = map[weightKey]*tensor.Weight{}
+		}
+		p = pack(&w.arena)
+		w.of[key] = p
+	}
+	return p
+}
+
+// Pack returns a projection, the head or a factor of a correction in the form of products. Factors
+// keep float32 where the base's weights do, and 16 bits otherwise.
+func (s *Subnet) Pack(arena *tensor.Arena, pool *tensor.Pool, format tensor.Format, t tensor.Tensor) *tensor.Weight {
+	from := s.sources[t.Name]
+	switch {
+	case from.suffix == "weight":
+		return s.packProjection(arena, pool, format, t, from)
+	case from.suffix != "":
+		return s.packFactor(arena, pool, t.Name)
+	case s.opts.Weights == nil:
+		return tensor.Pack(arena, pool, format, t)
+	}
+	return s.opts.Weights.get(from.name, format, func(arena *tensor.Arena) *tensor.Weight {
+		return tensor.Pack(arena, pool, format, t)
+	})
+}
+
+// packProjection packs a projection, or takes its part of what all shapes share.
+func (s *Subnet) packProjection(arena *tensor.Arena, pool *tensor.Pool, format tensor.Format, t tensor.Tensor, from source) *tensor.Weight {
+	base := s.baseTensor(from)
+	if !s.merged(from.place) {
+		format = format.For(base.Type) // whatever the type of a copy
+	}
+	rows, cols := s.channels(from)
+	if s.opts.Weights == nil || !s.prefix(from) {
+		return tensor.Pack(arena, pool, format, s.materialise(t, from, pool))
+	}
+	whole := s.opts.Weights.get(from.name, format, func(arena *tensor.Arena) *tensor.Weight {
+		rows, cols := s.family.ordered(from.place)
+		return tensor.Pack(arena, pool, format, gather(base, rows, cols, pool))
+	})
+	switch {
+	case rows != nil:
+		return whole.Prefix(len(rows), whole.Cols)
+	case cols == nil:
+		return whole
+	case format != tensor.FormatQ8 || len(cols) == whole.Cols:
+		return whole.Prefix(whole.Rows, len(cols))
+	}
+	const block = 32 // columns that share a scale
+	return whole.Trim(arena, pool, len(cols), gather(base, nil, cols[len(cols)/block*block:], pool))
+}
+
+// prefix reports whether what a subnet keeps of a projection comes first in the order of all widths.
+func (s *Subnet) prefix(from source) bool {
+	if from.place.name[0] == 'm' {
+		return from.layer.nestedNeurons
+	}
+	return from.layer.nestedHeads
+}
+
+// ordered returns all rows or columns of a projection in the order of all widths, nil for as they are.
+func (f *Family) ordered(at place) (rows, cols []int) {
+	if f.orders == nil {
+		return nil, nil
+	}
+	channels := f.orders[at.layer].neurons.order
+	if at.name[0] == 's' {
+		channels = f.expand(f.orders[at.layer].heads.order)
+	}
+	if isMask(at.name) {
+		return channels, nil
+	}
+	return nil, channels
+}
+
+// packFactor packs all factors on the first call: they are many and small, and each is one thread's.
+func (s *Subnet) packFactor(arena *tensor.Arena, pool *tensor.Pool, name string) *tensor.Weight {
+	if s.thin == nil {
+		format := tensor.FormatBF16
+		if s.opts.Format.For(s.family.matrix(0, "self_attn.q_proj").Type) == tensor.FormatF32 {
+			format = tensor.FormatF32
+		}
+		task := &thinning{s: s, format: format}
+		for _, name := range s.names {
+			if from := s.sources[name]; from.suffix == "low_rank_a" || from.suffix == "low_rank_b" {
+				task.names = append(task.names, name)
+			}
+		}
+		task.arenas, task.packed = make([]tensor.Arena, len(task.names)), make([]*tensor.Weight, len(task.names))
+		pool.Run(len(task.names), task)
+		s.thin = map[string]*tensor.Weight{}
+		for i, name := range task.names {
+			arena.Adopt(&task.arenas[i])
+			s.thin[name] = task.packed[i]
+		}
+	}
+	w := s.thin[name]
+	if delete(s.thin, name); len(s.thin) == 0 {
+		s.thin = nil
+	}
+	return w
+}
+
+// thinning is the task of packing factors.
+type thinning struct {
+	s      *Subnet
+	format tensor.Format
+	names  []string
+	arenas []tensor.Arena
+	packed []*tensor.Weight
+}
+
+// Do packs one factor.
+func (t *thinning) Do(i int) {
+	from := t.s.sources[t.names[i]]
+	f, _ := t.s.Tensor(t.names[i])
+	f.Data = floatBytes(t.s.mixed(from))
+	t.packed[i] = tensor.Pack(&t.arenas[i], nil, t.format, f)
+}
