@@ -8,18 +8,17 @@ import (
 	"strings"
 
 	"github.com/mminfer/mminfer/internal/golden"
-	"github.com/mminfer/mminfer/models"
 	"github.com/mminfer/mminfer/tensor"
 )
 
 // dumpTensors makes tensors of what a golden run computed, sorted by name: [rows, width] float32,
 // the width being the model's own or its vocabulary.
-func dumpTensors(prefix string, out golden.Output, m *models.Model) []tensor.Tensor {
+func dumpTensors(prefix string, out golden.Output, width, vocab int) []tensor.Tensor {
 	var list []tensor.Tensor
 	for _, name := range slices.Sorted(maps.Keys(out)) {
-		width := m.Width
+		width := width
 		if strings.HasSuffix(name, "logits") {
-			width = m.Vocab
+			width = vocab
 		}
 		values := out[name]
 		data := make([]byte, 0, 4*len(values))

@@ -28,6 +28,7 @@ type verify struct {
 	quant        *format
 	split        whole
 	batch, quiet bool
+	shape        shapeFlag
 	dump         string
 	pool         *tensor.Pool
 	dumped       []tensor.Tensor
@@ -43,6 +44,9 @@ func (a *app) verifyCommand() *cobra.Command {
 the values that a float64 reference computed for them (want.safetensors). It goes
 through the sub-directories too. For every case and tensor it tells the largest absolute error,
 the bound, and the error relative to what the reference itself errs in float32.
+
+Subnets of one base (kind subnet) are computed in each form: corrections merged into
+the weights, kept factored, and on weights that all shapes share.
 
 Bare recurrences are compared in the same way. Directories of texts and tokens, of
 sampling stages, of JSON schemas and of diffusion samplers are counted: mismatches /
@@ -61,6 +65,7 @@ computed, so that two runs can be compared byte for byte.`,
 	f := c.Flags()
 	f.Var(&v.split, "split", "feed the prompts in pieces of n tokens, 0 for whole")
 	f.BoolVar(&v.batch, "batch", false, "compute all cases of a directory as one ragged batch")
+	f.Var(&v.shape, "shape", "of directories of subnets, only the cases of this shape, such as 24x0.75")
 	f.StringVar(&v.dump, "dump", "", "write every tensor computed to `FILE`, a safetensors file")
 	f.BoolVarP(&v.quiet, "quiet", "q", false, "one line for each directory")
 	return a.command(c, v.run)
@@ -145,6 +150,9 @@ func (v *verify) directory(d goldenDir) (ok bool, err error) {
 		return false, err
 	}
 	defer suite.Close()
+	if suite.Kind == "subnet" {
+		return v.subnets(d, suite)
+	}
 	ck, err := loader.Open(d.path)
 	if err != nil {
 		return false, err
@@ -155,21 +163,37 @@ func (v *verify) directory(d goldenDir) (ok bool, err error) {
 		return false, err
 	}
 	defer m.Close()
-	results, out, err := suite.Run(m, &tensor.Workspace{Pool: v.pool}, golden.Options{Split: v.split.value, Batch: v.batch})
+	results, out, err := suite.Run(m, &tensor.Workspace{Pool: v.pool}, v.feed())
 	if err != nil {
 		return false, err
 	}
-	if v.dump != "" {
-		prefix := ""
-		if v.several {
-			prefix = d.name + "/"
-		}
-		v.dumped = append(v.dumped, dumpTensors(prefix, out, m)...)
+	v.keep(d, out, m.Width, m.Vocab)
+	return v.tell(d, results, formatName(ck, v.quant.Format)), nil
+}
+
+// feed is how prompts are fed.
+func (v *verify) feed() golden.Options {
+	return golden.Options{Split: v.split.value, Batch: v.batch}
+}
+
+// keep remembers what was computed where it is to be dumped.
+func (v *verify) keep(d goldenDir, out golden.Output, width, vocab int) {
+	if v.dump == "" {
+		return
 	}
+	prefix := ""
+	if v.several {
+		prefix = d.name + "/"
+	}
+	v.dumped = append(v.dumped, dumpTensors(prefix, out, width, vocab)...)
+}
+
+// tell writes the results of a directory.
+func (v *verify) tell(d goldenDir, results []golden.Result, format string) (ok bool) {
 	if v.quiet {
-		return v.line(d, results), nil
+		return v.line(d, results)
 	}
-	return v.table(d, results, formatName(ck, v.quant.Format)), nil
+	return v.table(d, results, format)
 }
 
 // line writes one line for a directory.
@@ -195,8 +219,9 @@ func (v *verify) table(d goldenDir, results []golden.Result, format string) (ok 
 	fmt.Fprintln(w, "  case\ttensor\tmax error\tbound\terror / float32\t")
 	var broken []golden.Result
 	for _, r := range results {
-		if r.Of == "greedy" {
-			fmt.Fprintf(w, "  %s\tgreedy ids\t\t\t\t%s\n", r.Case, v.verdict(r.OK()))
+		if r.Of == "greedy" || r.Of == "shape" {
+			what := map[string]string{"greedy": "greedy ids", "shape": "layers, heads, neurons"}[r.Of]
+			fmt.Fprintf(w, "  %s\t%s\t\t\t\t%s\n", r.Case, what, v.verdict(r.OK()))
 		} else {
 			share := "-"
 			if r.Float32Error > 0 {

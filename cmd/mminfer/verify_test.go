@@ -89,11 +89,11 @@ func TestVerifyLossy(t *testing.T) {
 // What cannot be compared is an error that says why, and does not hide the rest.
 func TestVerifyUnknownKind(t *testing.T) {
 	dir := copyGolden(t, "mom_fla")
-	if err := os.WriteFile(filepath.Join(dir, "verify.json"), []byte(`{"kind":"subnet","cases":[]}`), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "verify.json"), []byte(`{"kind":"other","cases":[]}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	code, out, errs := cli(t, "", "verify", "-q", dir, goldens+"/mom_gated_deltanet")
-	if code != exitError || !strings.Contains(errs, `kind "subnet"`) || !strings.Contains(errs, "lm") || !strings.Contains(out, "mom_gated_deltanet: 26 tensors") {
+	if code != exitError || !strings.Contains(errs, `kind "other"`) || !strings.Contains(errs, "lm") || !strings.Contains(out, "mom_gated_deltanet: 26 tensors") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }

@@ -16,8 +16,12 @@ import (
 
 // Suite is the contents of verify.json for a language model.
 type Suite struct {
-	Kind  string // lm
+	Kind  string // lm, or subnet: cases of several shapes of one base
 	Cases []*Case
+
+	Base, Adapter, Strategy string // of a subnet: directories and file, "" for none
+
+	dir string
 
 	want *loader.Checkpoint
 }
@@ -32,6 +36,12 @@ type Case struct {
 	Pieces       []int   // a cut of the prompt that must give the same
 	Pixels       string  // the tensor of want.safetensors with the normalised tiles, "" for none
 	Tiles        [2]int  // which of them: from the first up to the second
+
+	Shape       string    // of a subnet
+	Gates       []float32 // of its experts
+	Active      []int     // 1 for each layer of the base that is kept, 0 for the others
+	HeadsKept   []int     `json:"heads_kept"` // of each layer of the base
+	NeuronsKept []int     `json:"neurons_kept"`
 }
 
 // Want is one tensor to compare.
@@ -55,8 +65,8 @@ func Open(dir string) (*Suite, error) {
 	if err := json.Unmarshal(data, s); err != nil {
 		return nil, fmt.Errorf("golden: %s: %w", path, err)
 	}
-	if s.Kind != "lm" {
-		return nil, fmt.Errorf("golden: %s: kind %q is not one that verify knows: lm", path, s.Kind)
+	if s.dir = dir; s.Kind != "lm" && s.Kind != "subnet" {
+		return nil, fmt.Errorf("golden: %s: kind %q is not one that verify knows: lm, subnet", path, s.Kind)
 	}
 	if s.want, err = loader.OpenFile(filepath.Join(dir, "want.safetensors")); err != nil {
 		return nil, err
