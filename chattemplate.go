@@ -31,9 +31,10 @@ const (
 	toolTemplate    = "tool_use"
 )
 
-// OpenChatTemplate reads the chat template of a model directory: chat_template.jinja, or else
-// chat_template of tokenizer_config.json, a template or a list of named ones, or else the template
-// that config.json names, see [chat.Builtin], with its system_message. read returns the
+// OpenChatTemplate reads the chat template of a model directory: the one that config.json names, see
+// [chat.Builtin], with its system_message, or else chat_template.jinja, or else chat_template of
+// tokenizer_config.json, a template or a list of named ones. Where config.json names a template, the
+// model's own code uses that and not the tokenizer's, from which it can differ. read returns the
 // contents of a file, or an error that wraps [fs.ErrNotExist]. The tokenizer is the one that encodes
 // the texts; nil is none. The error is [ErrNoChatTemplate] if there is no template, a
 // [*chat.Error] if it is malformed.
@@ -57,20 +58,23 @@ func OpenChatTemplate(read func(name string) ([]byte, error), tok *tokenizer.Tok
 	if err != nil {
 		return nil, err
 	}
+	if config, err = optional("config.json"); err != nil {
+		return nil, err
+	}
+	if t, err := builtinTemplate(config, tokens, tok); !errors.Is(err, ErrNoChatTemplate) {
+		return t, err
+	}
 	if jinja != nil {
 		sources = map[string]string{defaultTemplate: string(jinja)}
 	}
-	if len(sources) > 0 {
-		return newChatTemplate("chat_template", sources, tokens, tok)
+	if len(sources) == 0 {
+		return nil, ErrNoChatTemplate
 	}
-	config, err = optional("config.json")
-	if err != nil {
-		return nil, err
-	}
-	return builtinTemplate(config, tokens, tok)
+	return newChatTemplate("chat_template", sources, tokens, tok)
 }
 
-// builtinTemplate returns the template that config.json names.
+// builtinTemplate returns the template that config.json names, ErrNoChatTemplate if it names none that
+// is known.
 func builtinTemplate(config []byte, tokens map[string]string, tok *tokenizer.Tokenizer) (*ChatTemplate, error) {
 	var c struct {
 		Template      string  `json:"template"`

@@ -65,7 +65,12 @@ func (o *GenerateOptions) check(vocab int) error {
 	return o.Sampling.check(vocab)
 }
 
-// Defaults returns the options that the checkpoint's generation_config.json asks for.
+// mmMamba is the model_type of models whose released code has a loop of its own: it takes the most
+// probable token unless top_k is given, even with do_sample, and filters as mamba_ssm does.
+const mmMamba = "mmMamba_chat"
+
+// Defaults returns the options that the checkpoint's generation_config.json asks for, as the model's
+// own code understands it.
 func (e *Engine) Defaults() GenerateOptions {
 	g := &e.generation
 	var o GenerateOptions
@@ -73,7 +78,12 @@ func (e *Engine) Defaults() GenerateOptions {
 		o.MaxTokens = *g.MaxTokens
 	}
 	set(&o.Sampling.RepetitionPenalty, g.Repetition)
-	if g.DoSample {
+	draws := g.DoSample
+	if e.model.Type == mmMamba {
+		o.Sampling.Order = OrderMamba
+		draws = draws && g.TopK != nil
+	}
+	if draws {
 		o.Sampling.Temperature = 1
 		set(&o.Sampling.Temperature, g.Temperature)
 		set(&o.Sampling.TopK, g.TopK)

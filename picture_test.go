@@ -393,27 +393,83 @@ func TestEmbedPicture(t *testing.T) {
 	}
 }
 
-// Pixels are normalised as preprocessor_config.json says.
-func TestNormalization(t *testing.T) {
-	open := func(config string) (*mminfer.Engine, error) {
-		files := fstest.MapFS{}
-		err := fs.WalkDir(demo.FS, demo.Reader, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() {
-				data, err := demo.FS.ReadFile(path)
-				files[path] = &fstest.MapFile{Data: data}
-				return err
-			}
+// edit returns the demo model with a file replaced, or removed if it is empty.
+func edit(t testing.TB, name, content string) (*mminfer.Engine, error) {
+	t.Helper()
+	files := fstest.MapFS{}
+	err := fs.WalkDir(demo.FS, demo.Reader, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			data, err := demo.FS.ReadFile(path)
+			files[path] = &fstest.MapFile{Data: data}
 			return err
-		})
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(files, demo.Reader+"/"+name)
+	if content != "" {
+		files[demo.Reader+"/"+name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return mminfer.OpenFS(files, demo.Reader, mminfer.WithThreads(1))
+}
+
+// The rules are those of the released code: greedy unless top_k is given, the order of mamba_ssm, and
+// an end of turn that stops, which an end of text does not.
+func TestReleasedRules(t *testing.T) {
+	for _, c := range []struct {
+		config string
+		want   mminfer.Sampling
+	}{
+		{"", mminfer.Sampling{}},
+		{`{"do_sample": true, "temperature": 0.7}`, mminfer.Sampling{}},
+		{`{"do_sample": true, "top_k": 5}`, mminfer.Sampling{Temperature: 1, TopK: 5}},
+		{`{"do_sample": true, "top_k": 0, "top_p": 0.5}`, mminfer.Sampling{Temperature: 1, TopP: 0.5}},
+	} {
+		e, err := edit(t, "generation_config.json", c.config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		delete(files, demo.Reader+"/preprocessor_config.json")
-		if config != "" {
-			files[demo.Reader+"/preprocessor_config.json"] = &fstest.MapFile{Data: []byte(config)}
+		defer e.Close()
+		got := e.Defaults().Sampling
+		if got.Order != mminfer.OrderMamba || got.Temperature != c.want.Temperature || got.TopK != c.want.TopK || got.TopP != c.want.TopP {
+			t.Errorf("%s: %+v", c.config, got)
 		}
-		return mminfer.OpenFS(files, demo.Reader, mminfer.WithThreads(1))
+		for id, ends := range map[int32]bool{2: false, 510: true} {
+			s := e.NewSession()
+			if err := s.FeedText(t.Context(), ""); err != nil {
+				t.Fatal(err)
+			}
+			tokens := collect(t, s.Continue(t.Context(), mminfer.GenerateOptions{MaxTokens: 1, Sampling: mminfer.Sampling{LogitBias: map[int32]float64{id: 1e6}}}))
+			if (tokens[0].Stop == mminfer.StopEOS) != ends {
+				t.Errorf("%s: token %d stops with %q", c.config, id, tokens[0].Stop)
+			}
+		}
 	}
+}
+
+// The template that config.json names comes before the tokenizer's, which the model's own code does
+// not use.
+func TestTemplateOfConfig(t *testing.T) {
+	c := mminfer.Conversation{Messages: []mminfer.Message{{Role: "user", Content: "Hi"}}, AddGenerationPrompt: true}
+	want, err := reader(t).EncodeChat(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := edit(t, "chat_template.jinja", "{{ messages[0].content }}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if got, err := e.EncodeChat(c); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+}
+
+// Pixels are normalised as preprocessor_config.json says.
+func TestNormalization(t *testing.T) {
+	open := func(config string) (*mminfer.Engine, error) { return edit(t, "preprocessor_config.json", config) }
 	own := reader(t)
 	want, err := own.Embed(t.Context(), "", look(t, own, "word_river.png"))
 	if err != nil {

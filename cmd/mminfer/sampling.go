@@ -79,7 +79,10 @@ func (f *samplingFlags) options(e *mminfer.Engine) (mminfer.GenerateOptions, err
 	override(f, "top-p", &s.TopP, f.topP.value)
 	override(f, "min-p", &s.MinP, f.minP.value)
 	override(f, "typical", &s.Typical, f.typical.value)
-	s.Order = mminfer.Order(f.order.value)
+	if s.Order == "" || f.set.Changed("order") {
+		s.Order = mminfer.Order(f.order.value)
+	}
+	f.order.value = string(s.Order) // what the output tells
 	override(f, "repeat-penalty", &s.RepetitionPenalty, f.repetition.value)
 	override(f, "frequency-penalty", &s.FrequencyPenalty, f.frequency.value)
 	override(f, "presence-penalty", &s.PresencePenalty, f.occurrence.value)

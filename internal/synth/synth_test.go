@@ -25,6 +25,29 @@ func TestPresets(t *testing.T) {
 	}
 }
 
+// The shapes of mmMamba are the released ones: their numbers of parameters, in which the released
+// files count a second table of embeddings and a token that nothing uses.
+func TestMMMambaParameters(t *testing.T) {
+	const unused = 92553*2048 + 2048
+	for name, want := range map[string]int{"linear": 2_741_992_448, "hybrid": 2_708_076_288, "mha": 2_606_327_808} {
+		config, err := Preset("mmmamba-" + name + "-2.7b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tensors, err := models.Tensors(loader.StandardJSON(config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := unused
+		for _, x := range tensors {
+			found += x.Elements()
+		}
+		if found != want {
+			t.Errorf("%s: %d parameters, want %d", name, found, want)
+		}
+	}
+}
+
 // An interrupted writer leaves no file.
 func TestInterrupted(t *testing.T) {
 	config, err := Preset("gla-130m")
