@@ -51,6 +51,7 @@ type Subnet struct {
 type Layer struct {
 	Index          int   // of the layer in the base
 	Heads, Neurons []int // kept, in the order in which they are computed with
+	KeyHeads       []int // those of them that have keys, numbered among these
 	Out, Down      []float32
 
 	cutHeads, cutNeurons bool // not simply all of them
@@ -152,13 +153,17 @@ func (f *Family) layer(l int, width float64) Layer {
 		for i := range f.Heads {
 			layer.Heads = append(layer.Heads, i)
 		}
+		for i := range f.keyHeads {
+			layer.KeyHeads = append(layer.KeyHeads, i)
+		}
 		for i := range f.Inner {
 			layer.Neurons = append(layer.Neurons, i)
 		}
 		return layer
 	}
 	w, o := indexOf(f.strategy.Widths, width), f.orders[l]
-	layer.Heads, layer.Neurons = o.heads.kept[w], o.neurons.kept[w]
+	layer.KeyHeads, layer.Neurons = o.heads.kept[w], o.neurons.kept[w]
+	layer.Heads = expand(layer.KeyHeads, f.Heads/f.keyHeads)
 	layer.cutHeads, layer.cutNeurons = true, true
 	layer.nestedHeads, layer.nestedNeurons = o.heads.nested, o.neurons.nested
 	if m := f.strategy.Layers[l]; m.Out != nil {
@@ -178,11 +183,11 @@ func (s *Subnet) writeConfig() ([]byte, error) {
 	}
 	c["num_hidden_layers"] = len(s.Layers)
 	if f.orders != nil {
-		heads, inner := []int{}, []int{}
+		heads, keys, inner := []int{}, []int{}, []int{}
 		for _, l := range s.Layers {
-			heads, inner = append(heads, len(l.Heads)), append(inner, len(l.Neurons))
+			heads, keys, inner = append(heads, len(l.Heads)), append(keys, len(l.KeyHeads)), append(inner, len(l.Neurons))
 		}
-		c["num_attention_heads_list"], c["num_key_value_heads_list"], c["intermediate_size_list"] = heads, heads, inner
+		c["num_attention_heads_list"], c["num_key_value_heads_list"], c["intermediate_size_list"] = heads, keys, inner
 		c["head_dim"] = f.headDim
 	}
 	if t, ok := s.replacement(replaced[0]); ok {

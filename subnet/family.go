@@ -42,7 +42,7 @@ type order struct {
 	heads, neurons units
 }
 
-// units are the heads or the neurons of a layer.
+// units are the heads or the neurons of a layer. Heads that share keys are one unit.
 type units struct {
 	order  []int
 	kept   [][]int // for each width, in that order
@@ -124,11 +124,11 @@ func (f *Family) orderUnits() error {
 	if len(s.Layers) != f.Layers {
 		return fmt.Errorf("strategy: found masks for %d layers, expected %d", len(s.Layers), f.Layers)
 	}
-	if f.keyHeads != f.Heads {
-		return fmt.Errorf("strategy: found masks of heads, which are not defined for a model whose %d heads share %d with keys; use a strategy of depths alone", f.Heads, f.keyHeads)
+	if f.keyHeads < 1 || f.Heads%f.keyHeads != 0 || max(1, s.Group) != f.Heads/f.keyHeads {
+		return fmt.Errorf("strategy: found masks of heads of which %d share keys, but the model's %d heads share %d; select masks for this model, or use a strategy of depths alone", max(1, s.Group), f.Heads, f.keyHeads)
 	}
 	for l, m := range s.Layers {
-		heads, err := newUnits(m.Attention, f.Heads, f.headDim)
+		heads, err := newUnits(m.Attention, f.keyHeads, f.headDim*f.Heads/f.keyHeads)
 		if err != nil {
 			return fmt.Errorf("strategy: layer %d: self_attn: %w", l, err)
 		}

@@ -109,7 +109,11 @@ func (f *Family) ordered(at place) (rows, cols []int) {
 	}
 	channels := f.orders[at.layer].neurons.order
 	if at.name[0] == 's' {
-		channels = f.expand(f.orders[at.layer].heads.order)
+		size := f.headDim
+		if at.name != "self_attn.k_proj" && at.name != "self_attn.v_proj" {
+			size *= f.Heads / f.keyHeads
+		}
+		channels = expand(f.orders[at.layer].heads.order, size)
 	}
 	if isMask(at.name) {
 		return channels, nil

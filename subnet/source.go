@@ -79,21 +79,23 @@ func (s *Subnet) merged(at place) bool { return !s.opts.Factored && s.family.ada
 func (s *Subnet) channels(from source) (rows, cols []int) {
 	l := from.layer
 	switch from.place.name {
-	case "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj":
-		return s.headChannels(l), nil
+	case "self_attn.q_proj":
+		return s.headChannels(l, l.Heads), nil
+	case "self_attn.k_proj", "self_attn.v_proj":
+		return s.headChannels(l, l.KeyHeads), nil
 	case "self_attn.o_proj":
-		return nil, s.headChannels(l)
+		return nil, s.headChannels(l, l.Heads)
 	case "mlp.gate_proj", "mlp.up_proj":
 		return l.neuronChannels(), nil
 	}
 	return nil, l.neuronChannels()
 }
 
-func (s *Subnet) headChannels(l *Layer) []int {
+func (s *Subnet) headChannels(l *Layer, heads []int) []int {
 	if !l.cutHeads {
 		return nil
 	}
-	return s.family.expand(l.Heads)
+	return expand(heads, s.family.headDim)
 }
 
 func (l *Layer) neuronChannels() []int {
@@ -103,12 +105,12 @@ func (l *Layer) neuronChannels() []int {
 	return l.Neurons
 }
 
-// expand returns the channels of heads.
-func (f *Family) expand(heads []int) []int {
-	channels := make([]int, 0, len(heads)*f.headDim)
-	for _, h := range heads {
-		for i := range f.headDim {
-			channels = append(channels, h*f.headDim+i)
+// expand returns the channels of units of so many, or the heads of units of heads.
+func expand(units []int, size int) []int {
+	channels := make([]int, 0, len(units)*size)
+	for _, u := range units {
+		for i := range size {
+			channels = append(channels, u*size+i)
 		}
 	}
 	return channels

@@ -17,6 +17,8 @@ type Strategy struct {
 	Depths map[int]Depth // by the number of layers removed, 1 and up
 	Widths []float64     // of the masks, descending; nil without masks
 	Layers []Masks       // one for each layer of the model; nil without masks
+	// Group is how many heads share keys, and are kept or dropped together; 0 or 1 where each has its own.
+	Group int
 }
 
 // Depth is a choice of layers.
@@ -120,7 +122,7 @@ type parts struct {
 	read        *Strategy // of our own form
 	depths      map[int]Depth
 	mask, bias  map[place]map[float64][]float64
-	maskOrBias  bool
+	group       int // of Strategy.Group, 1 for heads with keys of their own; 0 before the first mask
 	otherLayers int // the most layers that something was about
 }
 

@@ -83,6 +83,9 @@ func (p *parts) strategy() (*Strategy, error) {
 		}
 		s.Layers = append(s.Layers, m)
 	}
+	if s.Group = p.group; s.Group == 1 {
+		s.Group = 0
+	}
 	return s, nil
 }
 
@@ -103,7 +106,7 @@ func (p *parts) widths() (widths []float64) {
 func (p *parts) masks(layer int, widths []float64) (m Masks, err error) {
 	for _, w := range widths {
 		var attention, mlp []bool
-		if attention, err = p.shared(layer, w, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"); err != nil {
+		if attention, err = p.attention(layer, w); err != nil {
 			return m, err
 		}
 		if mlp, err = p.shared(layer, w, "mlp.gate_proj", "mlp.up_proj"); err != nil {
@@ -113,6 +116,27 @@ func (p *parts) masks(layer int, widths []float64) (m Masks, err error) {
 		m.Out, m.Down = append(m.Out, p.biasAt(layer, w, "self_attn.o_proj")), append(m.Down, p.biasAt(layer, w, "mlp.down_proj"))
 	}
 	return m, nil
+}
+
+// attention returns the mask of queries. That of keys and values is the same, or, where heads share
+// them, has a channel for as many of it.
+func (p *parts) attention(layer int, w float64) ([]bool, error) {
+	queries, err := p.shared(layer, w, "self_attn.q_proj")
+	if err != nil {
+		return nil, err
+	}
+	keys, err := p.shared(layer, w, "self_attn.k_proj", "self_attn.v_proj")
+	if err != nil {
+		return nil, err
+	}
+	group := len(queries) / max(1, len(keys))
+	if p.group == 0 {
+		p.group = group
+	}
+	if group < 1 || group != p.group || !slices.Equal(keys, keyMasks([][]bool{queries}, group)[0]) {
+		return nil, fmt.Errorf("self_attn.k_proj: ratio %v: found another mask, of %d channels, than that of self_attn.q_proj, of %d", w, len(keys), len(queries))
+	}
+	return queries, nil
 }
 
 // shared returns the mask that some projections share.

@@ -17,6 +17,7 @@ type (
 		Kind   string               `json:"kind"` // strategyKind
 		Depths map[string]jsonDepth `json:"depths,omitempty"`
 		Widths []float64            `json:"widths,omitempty"`
+		Group  int                  `json:"group,omitempty"` // heads that share keys, if more than one
 		Layers []jsonMasks          `json:"layers,omitempty"`
 	}
 	jsonDepth struct {
@@ -42,7 +43,7 @@ func looksJSON(data []byte) bool {
 
 // JSON returns the strategy as JSON that [ReadStrategy] reads: masks as runs of channels.
 func (s *Strategy) JSON() ([]byte, error) {
-	j := jsonStrategy{Kind: strategyKind, Widths: s.Widths, Depths: map[string]jsonDepth{}}
+	j := jsonStrategy{Kind: strategyKind, Widths: s.Widths, Group: s.Group, Depths: map[string]jsonDepth{}}
 	for m, d := range s.Depths {
 		out := jsonDepth{Removed: []int{}}
 		for l, kept := range d.Kept {
@@ -95,9 +96,12 @@ func readJSON(data []byte) (*Strategy, error) {
 	if j.Kind != strategyKind {
 		return nil, fmt.Errorf("kind: found %.40q, expected %q", j.Kind, strategyKind)
 	}
-	s := &Strategy{Widths: j.Widths, Depths: map[int]Depth{}}
+	s := &Strategy{Widths: j.Widths, Group: j.Group, Depths: map[int]Depth{}}
 	if err := s.readDepths(j.Depths); err != nil {
 		return nil, err
+	}
+	if j.Group < 0 || j.Group > maxLayers {
+		return nil, fmt.Errorf("group: found %d, expected a number of heads", j.Group)
 	}
 	if len(j.Widths) == 0 && len(j.Layers) > 0 || !slices.IsSortedFunc(j.Widths, func(a, b float64) int { return int(math.Copysign(1, b-a)) }) {
 		return nil, errors.New("widths: expected ratios in descending order")

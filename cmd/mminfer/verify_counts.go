@@ -18,6 +18,7 @@ var goldenKinds = map[string]func(v *verify, d goldenDir) (ok bool, err error){
 	"conversations.json":           counted((*verify).templates),
 	"dpm_solver.json":              (*verify).diffusion,
 	"rgb_28x28_identity.png":       (*verify).pictures,
+	"cases.json":                   counted((*verify).selection),
 }
 
 // counts is how a file of cases went.
