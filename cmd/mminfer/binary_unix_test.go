@@ -74,6 +74,10 @@ func workplace(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		sign, err := os.ReadFile("../../demo/reader/pictures/word_river.png")
+		if err := errors.Join(err, os.WriteFile(filepath.Join(place, "sign.png"), sign, 0o644)); err != nil {
+			t.Fatal(err)
+		}
 		for name, text := range exampleFiles {
 			if err := os.WriteFile(filepath.Join(place, name), []byte(text), 0o644); err != nil {
 				t.Fatal(err)

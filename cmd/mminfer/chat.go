@@ -20,7 +20,9 @@ type chat struct {
 	model    *modelFlags
 	sampling *samplingFlags
 	form     *constraintFlags
+	images   []string
 	load     string
+	save     string
 	verbose  bool
 	system   string
 	template string // a file
@@ -30,6 +32,8 @@ type chat struct {
 	opts   mminfer.GenerateOptions
 	branch          // the timeline in use
 	forks  []branch // those it was forked from, the first one first
+
+	pending []*mminfer.Picture // that go with the next message
 }
 
 // branch is a timeline and the points /undo goes back to.
@@ -52,7 +56,8 @@ const (
 	maxMarkBytes = 1 << 30
 )
 
-const chatCommands = `  /undo        take the last turn back
+const chatCommands = `  /image FILE  show the model a picture, with your next message
+  /undo        take the last turn back
   /fork        try something: /back returns to this point
   /back        leave the branch made by the last /fork
   /reset       begin a new text
@@ -73,7 +78,11 @@ or --template gives one, each line is a user's message; only what is new is read
 each turn. Control tokens that a line spells out are ordinary text, unless
 --allow-special is given.
 
-Without a template, as with the built-in model, the model sees plain text: each line
+Pictures, of --image and /image, go with the next message; without -m the built-in
+reader then replies. What the model has seen stays in its state, which is saved and
+loaded with the session: a picture is looked at once.
+
+Without a template, as with the built-in fable, the model sees plain text: each line
 is added to the text so far, after a space where there is none, and the model goes on
 from there. Lines that begin with a slash are commands:
 
@@ -83,6 +92,8 @@ Where standard input is not a terminal, no prompt is shown and the first command
 that fails ends the program.`,
 		Example: `  mminfer chat
   mminfer chat --template chat.jinja --system "You tell fairy tales."
+  mminfer chat --image sign.png --save sign.session
+  mminfer chat --load sign.session
   mminfer chat -n 60 --temperature 0.9 --load story.session
   printf 'Once upon a time\n/undo\nThe king\n' | mminfer chat -n 20 --seed 1`,
 		Args: cobra.NoArgs,
@@ -90,6 +101,8 @@ that fails ends the program.`,
 	h.model = newModelFlags(c)
 	h.sampling = newSamplingFlags(c)
 	h.form = newConstraintFlags(c)
+	picturesFlag(c, &h.images)
+	c.Flags().StringVar(&h.save, "save", "", "save the session to `FILE` at the end, if anything was said")
 	c.Flags().StringVar(&h.load, "load", "", "begin with the session in `FILE`")
 	templateFlag(c, &h.template)
 	c.Flags().StringVar(&h.system, "system", "", "`text` of a first message that says how to reply")
@@ -103,6 +116,16 @@ func (h *chat) run(ctx context.Context, _ []string) (err error) {
 	if err := h.form.compile(); err != nil {
 		return err
 	}
+	pictures, err := readPictures(h.images)
+	if err != nil {
+		return err
+	}
+	if h.save != "" {
+		if err := checkFolder(h.save); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+	}
+	h.model.pictures = len(pictures) > 0 || h.load != "" && storedPictures(h.load)
 	var opts []mminfer.Option
 	if h.template != "" {
 		source, err := os.ReadFile(h.template)
@@ -129,6 +152,9 @@ func (h *chat) run(ctx context.Context, _ []string) (err error) {
 			return err
 		}
 	}
+	if err := h.show(pictures); err != nil {
+		return err
+	}
 	if seed := h.sampling.sow(h.s, h.load == ""); h.verbose && seed != nil {
 		fmt.Fprintf(h.stderr, "seed: %d\n", *seed)
 	}
@@ -137,7 +163,29 @@ func (h *chat) run(ctx context.Context, _ []string) (err error) {
 	} else {
 		h.note("%s continues plain text: each line is added to the text, and the model goes on. /help lists commands.", h.model.name())
 	}
-	return h.loop(ctx)
+	err = h.loop(ctx)
+	if h.save != "" && h.s.Len() > 0 && (err == nil || errors.Is(err, context.Canceled)) {
+		err = errors.Join(err, h.saveTalk(h.s, h.talk, h.save))
+	}
+	return err
+}
+
+// show makes pictures part of the next message.
+func (h *chat) show(pictures []picture) error {
+	if len(pictures) > 0 && h.talk == nil {
+		if _, err := h.engine.PictureOptions(); err == nil {
+			return errors.New("pictures need a chat template, and the model has none; give one with --template")
+		}
+	}
+	seen, err := look(h.engine, h.model.name(), pictures)
+	if err != nil {
+		return err
+	}
+	h.pending = append(h.pending[:len(h.pending):len(h.pending)], seen...)
+	for i, p := range pictures {
+		h.note("%s: %d x %d pixels, %s; it goes with your next message", p.name, p.image.Width, p.image.Height, tokensText(int64(seen[i].Info().Tokens)))
+	}
+	return nil
 }
 
 // note tells a person something.

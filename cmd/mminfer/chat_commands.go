@@ -13,7 +13,7 @@ var errQuit = errors.New("quit")
 func (h *chat) command(line string) error {
 	name, arg, _ := strings.Cut(line, " ")
 	arg = strings.TrimSpace(arg)
-	if name == "/save" || name == "/load" {
+	if name == "/save" || name == "/load" || name == "/image" {
 		if arg == "" {
 			return fmt.Errorf("%s needs the name of a file", name)
 		}
@@ -21,6 +21,12 @@ func (h *chat) command(line string) error {
 		return fmt.Errorf("%s takes nothing after it; // begins a line of text that starts with a slash", name)
 	}
 	switch name {
+	case "/image":
+		pictures, err := readPictures([]string{arg})
+		if err != nil {
+			return err
+		}
+		return h.show(pictures)
 	case "/undo":
 		return h.undo()
 	case "/fork":
@@ -32,11 +38,11 @@ func (h *chat) command(line string) error {
 		if err != nil {
 			return err
 		}
-		h.branch = b
+		h.branch, h.pending = b, nil
 		h.sampling.sow(h.s, true)
 		h.note("a new text begins")
 	case "/save":
-		if err := h.store(arg); err != nil {
+		if err := h.saveTalk(h.s, h.talk, arg); err != nil {
 			return err
 		}
 		h.note("saved %d tokens in %s", h.s.Len(), arg)

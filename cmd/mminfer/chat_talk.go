@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/mminfer/mminfer"
@@ -30,11 +31,11 @@ func (h *chat) begin() (branch, error) {
 
 // message sends a user's message and shows the model's reply.
 func (h *chat) message(ctx context.Context, text string) error {
-	if text == "" {
+	if text == "" && len(h.pending) == 0 {
 		return errors.New("the message is empty")
 	}
 	mark := h.mark()
-	h.talk.Add(mminfer.Message{Role: "user", Content: text})
+	h.talk.Add(mminfer.Message{Role: "user", Content: text, Pictures: h.pending})
 	ids, pictures, err := h.talk.Prompt()
 	if err != nil {
 		return errors.Join(err, h.rewind(mark))
@@ -50,18 +51,41 @@ func (h *chat) message(ctx context.Context, text string) error {
 	if err != nil && len(r.ids) == 0 { // a message without a reply is no part of the conversation
 		return errors.Join(h.rewind(mark), h.stopped(ctx, err, "the message was taken back"))
 	}
+	h.pending = nil
 	return h.replied(ctx, r, err)
 }
 
 // messagesFile is where the messages of a session stored in a file are.
 func messagesFile(session string) string { return session + ".messages.json" }
 
-// store saves the session and, of a chat, the messages.
-func (h *chat) store(name string) error {
-	if err := h.saveSession(h.s, name); err != nil || h.talk == nil {
+// saveTalk saves a session and, of a conversation, the messages.
+func (a *app) saveTalk(s *mminfer.Session, talk *mminfer.Chat, name string) error {
+	if err := a.saveSession(s, name); err != nil || talk == nil {
 		return err
 	}
-	return h.replaceFile(messagesFile(name), func(w io.Writer) error { return writeJSON(w, h.talk.Messages()) })
+	return a.replaceFile(messagesFile(name), func(w io.Writer) error { return writeJSON(w, talk.Messages()) })
+}
+
+// loadMessages reads the messages of a stored session, nil if there are none.
+func loadMessages(session string) (*mminfer.Conversation, error) {
+	data, err := os.ReadFile(messagesFile(session))
+	if session == "" || errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	c := new(mminfer.Conversation)
+	if err == nil {
+		err = json.Unmarshal(data, &c.Messages)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: the messages of the session cannot be read: %w", messagesFile(session), err)
+	}
+	return c, nil
+}
+
+// storedPictures reports whether a stored session is a conversation with pictures.
+func storedPictures(session string) bool {
+	c, err := loadMessages(session)
+	return err == nil && c != nil && len(c.Pictures()) > 0
 }
 
 // restore loads a session and, of a chat, the messages.
@@ -70,14 +94,14 @@ func (h *chat) restore(name string) (branch, error) {
 	if err != nil || h.talk == nil {
 		return branch{s: s}, err
 	}
-	data, err := os.ReadFile(messagesFile(name))
+	c, err := loadMessages(name)
+	if err == nil && c == nil {
+		err = fmt.Errorf("%s: there are no messages of a conversation beside it (%s)", name, messagesFile(name))
+	}
 	if err != nil {
-		return branch{}, fmt.Errorf("the messages of the session cannot be read: %w", err)
+		return branch{}, err
 	}
-	c := mminfer.Conversation{AllowSpecial: h.special}
-	if err := json.Unmarshal(data, &c.Messages); err != nil {
-		return branch{}, fmt.Errorf("%s: %w", messagesFile(name), err)
-	}
-	talk, err := s.Chat(c)
+	c.AllowSpecial = h.special
+	talk, err := s.Chat(*c)
 	return branch{s: s, talk: talk}, err
 }

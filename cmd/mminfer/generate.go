@@ -22,6 +22,7 @@ type generate struct {
 	form     *constraintFlags
 
 	file, save, load string
+	images           []string
 	json, verbose    bool
 	logProbs         whole
 	samples          whole
@@ -29,6 +30,7 @@ type generate struct {
 
 	engine *mminfer.Engine
 	loaded time.Duration
+	talk   *mminfer.Chat // the text is a message of it; nil: the text is continued
 }
 
 func (a *app) generateCommand() *cobra.Command {
@@ -45,6 +47,11 @@ A session saved by --save and loaded by --load goes on where it ended, without
 reading its text again; only the new text and its continuation are shown. Ctrl-C
 ends the text early; the session up to there is saved too.
 
+With --image the text is a question about pictures, and the model's reply is shown
+alone; without -m the built-in reader replies. Several pictures stand before the text
+in the order given. A session with pictures, or one saved by chat, goes on with the
+text as the next message of the conversation: what was seen is not looked at again.
+
 --json-schema, --regex and --grammar hold the continuation to a form: only tokens
 that keep to it can be chosen, and it ends when it is complete, within -n tokens if
 those are enough for the shortest text. What cannot be enforced is refused.`,
@@ -53,6 +60,9 @@ those are enough for the shortest text. What cannot be enforced is refused.`,
   mminfer generate "Once upon a time" -n 20 --save story.session
   mminfer generate --load story.session -n 20
   mminfer generate "Once" -n 5 --greedy --json --logprobs 3
+  mminfer generate --image sign.png "What does it say?"
+  mminfer generate --image sign.png "What does it say?" --save sign.session
+  mminfer generate --load sign.session "How many circles?"
   mminfer generate "The fox" -n 20 --temperature 0.9 --samples 4 --seed 1
   mminfer generate "The name of the king was" --regex ' [A-Z][a-z]{2,9}'
   mminfer generate "The king as JSON:" -n 60 --json-schema king.schema.json
@@ -66,6 +76,7 @@ those are enough for the shortest text. What cannot be enforced is refused.`,
 	g.form = newConstraintFlags(c)
 	f.StringVar(&g.save, "save", "", "save the session to `FILE` at the end")
 	f.StringVar(&g.load, "load", "", "go on from the session in `FILE`")
+	picturesFlag(c, &g.images)
 	f.Var(&g.samples, "samples", "continue the text `n` times: it is read once, and sample i has seed + i")
 	c.MarkFlagsMutuallyExclusive("samples", "save")
 	f.BoolVar(&g.json, "json", false, "write one JSON object at the end instead of the text")
@@ -84,6 +95,10 @@ func (g *generate) run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	pictures, err := readPictures(g.images)
+	if err != nil {
+		return err
+	}
 	if g.save != "" {
 		if err := checkFolder(g.save); err != nil {
 			return fmt.Errorf("--save: %w", err)
@@ -92,6 +107,7 @@ func (g *generate) run(ctx context.Context, args []string) (err error) {
 	if err := g.form.compile(); err != nil {
 		return err
 	}
+	g.model.pictures = len(pictures) > 0 || g.load != "" && storedPictures(g.load)
 	start := time.Now()
 	if g.engine, err = g.open(ctx, g.model); err != nil {
 		return err
@@ -106,11 +122,16 @@ func (g *generate) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	opts.LogProbs, opts.TopLogs = g.wantLogProbs(), g.logProbs.value
-	s := g.engine.NewSession()
-	if g.load != "" {
-		if s, err = loadSession(g.engine, g.load); err != nil {
-			return err
-		}
+	seen, err := look(g.engine, g.model.name(), pictures)
+	if err != nil {
+		return err
+	}
+	s, err := g.session(prompt, seen)
+	if err != nil {
+		return err
+	}
+	if g.talk != nil {
+		return g.ask(ctx, s, prompt, seen, opts)
 	}
 	ids, err := s.Encode(prompt)
 	if err != nil {
@@ -120,7 +141,7 @@ func (g *generate) run(ctx context.Context, args []string) (err error) {
 		return usagef("there is nothing to continue: the text is empty")
 	}
 	if g.samples.value > 1 {
-		return g.several(ctx, s, prompt, ids, opts)
+		return g.several(ctx, s, prompt, ids, nil, opts)
 	}
 	return g.continueText(ctx, s, prompt, ids, opts)
 }
@@ -134,7 +155,7 @@ func (g *generate) prompt(args []string) (string, error) {
 		}
 		return text, err
 	}
-	if g.load == "" {
+	if g.load == "" && len(g.images) == 0 {
 		return "", usagef("there is no text to continue: give it as an argument, with -f FILE or on standard input")
 	}
 	return "", nil
@@ -142,10 +163,7 @@ func (g *generate) prompt(args []string) (string, error) {
 
 // continueText feeds the prompt, shows it and its continuation, and saves the session.
 func (g *generate) continueText(ctx context.Context, s *mminfer.Session, prompt string, ids []int32, opts mminfer.GenerateOptions) error {
-	seed := g.sampling.sow(s, g.load == "")
-	if g.verbose && seed != nil {
-		fmt.Fprintf(g.stderr, "seed: %d\norder of filters: %s\n", *seed, opts.Sampling.Order)
-	}
+	seed := g.sow(s, opts)
 	r, err := g.startReply(ctx, s, ids)
 	if err != nil {
 		return err
@@ -155,6 +173,11 @@ func (g *generate) continueText(ctx context.Context, s *mminfer.Session, prompt 
 		w = io.Discard
 	}
 	err = r.run(ctx, s, opts, w, g.outStyle.bold(prompt))
+	return g.ended(err, r, s, prompt, ids, seed)
+}
+
+// ended finishes a continuation that is complete or was interrupted.
+func (g *generate) ended(err error, r *reply, s *mminfer.Session, prompt string, ids []int32, seed *uint64) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		if failed := g.finish(r, s, prompt, ids, seed); failed != nil {
 			return failed
@@ -171,11 +194,11 @@ func (g *generate) finish(r *reply, s *mminfer.Session, prompt string, ids []int
 	switch {
 	case g.json:
 		err = writeJSON(g.out, g.result(r, prompt, ids, seed, t))
-	case len(r.ids) > 0 && !strings.HasSuffix(prompt+r.text.String(), "\n"):
+	case len(r.ids) > 0 && !strings.HasSuffix(g.shown(prompt)+r.text.String(), "\n"):
 		_, err = io.WriteString(g.out, "\n")
 	}
 	if g.save != "" {
-		err = errors.Join(err, g.saveSession(s, g.save))
+		err = errors.Join(err, g.saveTalk(s, g.talk, g.save))
 	}
 	if g.verbose {
 		fmt.Fprintf(g.stderr, "%s; loaded in %.3f s\n", t, t.Load)
@@ -187,6 +210,7 @@ func (g *generate) finish(r *reply, s *mminfer.Session, prompt string, ids []int
 type generated struct {
 	Model     string              `json:"model"`
 	Prompt    string              `json:"prompt"`
+	Pictures  []string            `json:"pictures,omitempty"` // as they were named
 	PromptIDs []int32             `json:"prompt_ids"`
 	IDs       []int32             `json:"ids"`
 	Text      string              `json:"text"` // without the prompt
@@ -203,5 +227,5 @@ func (g *generate) result(r *reply, prompt string, ids []int32, seed *uint64, t 
 	if stop == "" {
 		stop = "interrupted"
 	}
-	return generated{g.model.name(), prompt, append([]int32{}, ids...), r.ids, r.text.String(), r.logProbs, r.top, stop, seed, string(g.sampling.order.value), t}
+	return generated{g.model.name(), prompt, g.names(), append([]int32{}, ids...), r.ids, r.text.String(), r.logProbs, r.top, stop, seed, string(g.sampling.order.value), t}
 }

@@ -176,9 +176,10 @@ func (a *app) root() *cobra.Command {
 		Use:   "mminfer",
 		Short: "Run sequence models that carry a state instead of a cache",
 		Long: `mminfer runs sequence models that carry a state instead of a cache: mixtures of
-memories and their hybrids with attention. A small story-telling model is built
-in: commands use it unless -m names a model directory (config.json, safetensors,
-tokenizer.json) or a GGUF file.
+memories, Mamba, linear attention and their hybrids with attention. Two small models
+are built in: fable tells stories, reader reads pictures. Commands use fable, and
+reader where a picture is given, unless -m names a model directory (config.json,
+safetensors, tokenizer.json) or a GGUF file.
 
 The environment variable MMINFER_CPU (portable; AVX2, AVX512, AVX512VNNI;
 NEON, NEONDOT) limits the instruction sets used; results do not depend on it.
@@ -186,6 +187,7 @@ NO_COLOR turns colours off.
 
 Exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.`,
 		Example: `  mminfer generate "Once upon a time"
+  mminfer generate --image sign.png "What does it say?"
   mminfer chat
   mminfer inspect --tensors`,
 		Version:       version().String(),
@@ -197,7 +199,7 @@ Exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.`,
 	root.SetOut(a.out)
 	root.SetErr(a.stderr)
 	root.SetIn(a.stdin)
-	root.AddCommand(a.generateCommand(), a.chatCommand(), a.inspectCommand(), a.tokenizeCommand(), a.detokenizeCommand(),
+	root.AddCommand(a.generateCommand(), a.chatCommand(), a.embedCommand(), a.inspectCommand(), a.tokenizeCommand(), a.detokenizeCommand(),
 		a.templateCommand(), a.verifyCommand(),
 		a.perplexityCommand(), a.kldCommand(), a.benchCommand(), a.synthCommand(), a.doctorCommand(), a.versionCommand())
 	return root

@@ -20,10 +20,10 @@ type sampled struct {
 
 // several continues a prompt several times: it is read once, the state forked, and all
 // continuations are computed together. They are shown one after the other.
-func (g *generate) several(ctx context.Context, s *mminfer.Session, prompt string, ids []int32, opts mminfer.GenerateOptions) error {
+func (g *generate) several(ctx context.Context, s *mminfer.Session, prompt string, ids []int32, pictures []*mminfer.Picture, opts mminfer.GenerateOptions) error {
 	n := g.samples.value
 	seed := *g.sampling.sow(s, true)
-	first, err := g.startReply(ctx, s, ids)
+	first, err := g.startReply(ctx, s, ids, pictures...)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (g *generate) several(ctx context.Context, s *mminfer.Session, prompt strin
 	show := func(all bool) {
 		for ; shown < n && (all || replies[shown].stop != ""); shown++ {
 			if r := replies[shown]; !g.json {
-				g.showSample(shown, seeds[shown], prompt, r.text.String())
+				g.showSample(shown, seeds[shown], g.shown(prompt), r.text.String())
 			}
 		}
 	}
