@@ -30,7 +30,9 @@ type DepthSearch struct {
 }
 
 // Cell is a place in the table of a [DepthSearch].
-type Cell struct{ Considered, Removed int }
+type Cell struct {
+	Considered, Removed int // layers: of the last so many, how many go
+}
 
 // Judge measures a model without some of its layers.
 type Judge interface {

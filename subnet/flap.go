@@ -17,7 +17,9 @@ type Fluctuations struct {
 }
 
 // Moments are those of one layer, for each channel.
-type Moments struct{ Attention, MLP Moment }
+type Moments struct {
+	Attention, MLP Moment // of the inputs of o_proj and of down_proj
+}
 
 // Moment is a running mean b, and a running measure f of how far inputs are from it:
 //
@@ -29,7 +31,9 @@ type Moments struct{ Attention, MLP Moment }
 // Source: An et al. 2023, arXiv:2312.11983; width_shrink/prune.py:348 in GATECH-EIC/AmoebaLLM@abb8f7e,
 // whose oddities are kept: the new mean on both sides, a first window that only the mean sees, and no
 // division by the number of tokens.
-type Moment struct{ Mean, Fluctuation []float64 }
+type Moment struct {
+	Mean, Fluctuation []float64 // [channels]; nil before the first window
+}
 
 // add takes in window k, the inputs [T, channels].
 func (m *Moment) add(k int, x tensor.Mat) {

@@ -18,16 +18,17 @@ import (
 
 // Selection is the contents of cases.json of a golden of choosing subnets.
 type Selection struct {
-	Tokens  []int32 `json:"calibration_tokens"`
+	Tokens  []int32 `json:"calibration_tokens"` // a text
 	Windows struct{ Count, Length int }
-	Asked   []struct {
+	// Asked are questions whose choices are single tokens.
+	Asked []struct {
 		Subject string
 		Context []int32
 		Choices []int32
 		Answer  int
 	} `json:"questions"`
-	Depth []SelectionDepth
-	Width struct {
+	Depth []SelectionDepth // runs
+	Width struct {         // masks for ratios
 		Ratios     []float64
 		HeadWeight int `json:"head_weight"`
 		Thresholds map[string]struct {
@@ -36,7 +37,7 @@ type Selection struct {
 			Neurons []int `json:"neurons_kept"`
 		}
 	}
-	Shapes []SelectionShape
+	Shapes []SelectionShape // of the run with the loss, its last layer kept
 
 	dir  string
 	ck   *loader.Checkpoint
@@ -45,21 +46,21 @@ type Selection struct {
 
 // SelectionDepth is a run of the depth programme.
 type SelectionDepth struct {
-	Metric      string
-	Keep        int `json:"keep_last_layer"`
-	Min         int `json:"min_layers"`
-	Evaluations int
-	Table       [][]*float64
-	Kept        [][]*string `json:"strategy_table"`
-	Result      map[int]struct{ Active []int }
+	Metric      string                         // loss, accuracy or accuracy_first6
+	Keep        int                            `json:"keep_last_layer"`
+	Min         int                            `json:"min_layers"`
+	Evaluations int                            // cells
+	Table       [][]*float64                   // rows of layers considered, columns of layers removed; null where unfilled
+	Kept        [][]*string                    `json:"strategy_table"` // a 1 or 0 for each layer
+	Result      map[int]struct{ Active []int } // by layers removed
 }
 
 // SelectionShape is what one shape does.
 type SelectionShape struct {
 	Depth      int
 	Width      float64
-	Active     []int
-	Perplexity float64
+	Active     []int   // 1 for each layer kept
+	Perplexity float64 // of the text in windows of 24
 	Choices    []struct {
 		Context       []int32
 		Continuations [][]int32
