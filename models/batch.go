@@ -126,7 +126,10 @@ func (s *Seq) wanted() int {
 func (m *Model) lookUp(x tensor.Mat, b *Batch) {
 	for i, s := range b.Seqs {
 		for j, id := range s.IDs {
-			m.embed.Floats(x.Row(b.spans[i].From+j), int(id)*m.Width)
+			row := x.Row(b.spans[i].From + j)
+			if m.embed.Floats(row, int(id)*m.Width); m.embedQ8 {
+				tensor.RoundQ8(row)
+			}
 		}
 		for _, r := range s.Rows {
 			for j := range r.Mat.Rows {

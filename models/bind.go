@@ -29,9 +29,9 @@ func centredNorm(p nn.Params, name string, width int, eps float64) nn.Norm {
 // embedding where the two are tied.
 func head(p nn.Params, embed tensor.Tensor, name string, tied bool) *nn.Linear {
 	if tied && !p.Has(name) {
-		return p.Linear(embed)
+		return p.High().Linear(embed)
 	}
-	return p.Linear(p.Tensor(name, embed.Shape...))
+	return p.High().Linear(p.Tensor(name, embed.Shape...))
 }
 
 // part is a projection: the name of its tensors without .weight and .bias, and its rows.

@@ -62,7 +62,7 @@ func (c *deltaNetCell) output(p nn.Params, sh *flaConfig) (nn.Output, []tensor.T
 // deltaOutput makes the output of the delta rules: a norm over the values of a head, a gate if
 // there is one, and a projection.
 func deltaOutput(p nn.Params, sh *flaConfig, heads, dim int, gated bool, act nn.Activation) (nn.Output, []tensor.Tensor) {
-	out := nn.Output{Norm: rmsNorm(p, "o_norm.weight", dim, sh.Eps), Proj: p.Linear(p.Tensor("o_proj.weight", sh.Width, heads*dim))}
+	out := nn.Output{Norm: rmsNorm(p, "o_norm.weight", dim, sh.Eps), Proj: p.High().Linear(p.Tensor("o_proj.weight", sh.Width, heads*dim))}
 	if !gated {
 		return out, nil
 	}

@@ -317,7 +317,7 @@ func (c *flaConfig) gatedOutput(p nn.Params, heads, dim int, gated bool) (nn.Out
 	if gated && c.FuseNorm && !p.Has(name) || p.Has(fusedName) {
 		name = fusedName
 	}
-	out := nn.Output{Norm: c.affineNorm(p, name, dim, c.Eps), Proj: p.Linear(p.Tensor("o_proj.weight", c.Width, heads*dim))}
+	out := nn.Output{Norm: c.affineNorm(p, name, dim, c.Eps), Proj: p.High().Linear(p.Tensor("o_proj.weight", c.Width, heads*dim))}
 	if !gated {
 		return out, nil
 	}

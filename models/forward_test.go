@@ -87,7 +87,7 @@ func (n noisy) Tensor(name string) (tensor.Tensor, bool) {
 			largest = max(largest, float32(math.Abs(float64(x))))
 		}
 		for i, x := range block {
-			step := map[tensor.Format]float32{tensor.FormatF16: 0x1p-10 * x, tensor.FormatBF16: 0x1p-7 * x, tensor.FormatQ8: largest / 127}[n.format]
+			step := map[tensor.Format]float32{tensor.FormatF16: 0x1p-10 * x, tensor.FormatBF16: 0x1p-7 * x, tensor.FormatQ8: largest / 127, tensor.FormatQ6: largest / 31}[n.format]
 			block[i] += step * (n.r.Float32() - 0.5)
 		}
 	}
@@ -125,7 +125,7 @@ func TestFormats(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer ck.Close()
-		for _, format := range []tensor.Format{tensor.FormatF16, tensor.FormatBF16, tensor.FormatQ8} {
+		for _, format := range []tensor.Format{tensor.FormatF16, tensor.FormatBF16, tensor.FormatQ8, tensor.FormatQ6} {
 			m, err := models.New(noisy{ck, format, rand.New(rand.NewPCG(1, 1))}, models.Options{Format: tensor.FormatF32})
 			if err != nil {
 				t.Fatal(err)
@@ -149,7 +149,7 @@ func TestFormatsFeeds(t *testing.T) {
 	pool := tensor.NewPool(2)
 	defer pool.Close()
 	goldens(t, func(t *testing.T, dir string) {
-		for _, format := range []tensor.Format{tensor.FormatQ8, tensor.FormatF16, tensor.FormatBF16} {
+		for _, format := range []tensor.Format{tensor.FormatQ8, tensor.FormatF16, tensor.FormatQ4} {
 			m := open(t, dir, models.Options{Format: format, Pool: pool})
 			want := runs(t, dir, m, nil, golden.Options{})
 			for _, feed := range feeds[1:6] {

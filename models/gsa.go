@@ -83,6 +83,6 @@ func (c *gsaCell) rates(p nn.Params, name naming, sh *flaConfig) nn.Rates {
 func (c *gsaCell) output(p nn.Params, sh *flaConfig) (nn.Output, []tensor.Tensor) {
 	return nn.Output{
 		Before: nn.SiLU, Norm: sh.affineNorm(p, "g_norm.weight", sh.Width, 1e-5),
-		Proj: p.Linear(p.Tensor("o_proj.weight", sh.Width, sh.Width)),
+		Proj: p.High().Linear(p.Tensor("o_proj.weight", sh.Width, sh.Width)),
 	}, nil
 }

@@ -51,7 +51,7 @@ func (c *hgrnCell) mixer(p nn.Params, sh *flaConfig, layer int) nn.Mixer {
 		In:  p.Linear(p.Tensor("f_proj.weight", d, sh.Width), p.Tensor("i_proj.weight", d, sh.Width), p.Tensor("g_proj.weight", d, sh.Width)),
 		Output: nn.Output{
 			Norm: sh.affineNorm(p, "g_norm.weight", d, sh.Eps), After: nn.SiLU,
-			Proj: p.Linear(p.Tensor("o_proj.weight", sh.Width, d)),
+			Proj: p.High().Linear(p.Tensor("o_proj.weight", sh.Width, d)),
 		},
 	}
 }

@@ -61,7 +61,7 @@ func (c *hgrn2Cell) mixer(p nn.Params, sh *flaConfig, layer int) nn.Mixer {
 		In:  p.Linear(p.Tensor("q_proj.weight", keys, d), p.Tensor("f_proj.weight", keys, d), p.Tensor("i_proj.weight", d, d)),
 		Output: nn.Output{
 			Norm: sh.affineNorm(p, "g_norm.weight", d, 1e-5),
-			Proj: p.Linear(p.Tensor("o_proj.weight", d, d)),
+			Proj: p.High().Linear(p.Tensor("o_proj.weight", d, d)),
 		},
 	}
 }

@@ -34,8 +34,8 @@ func (c *kdaCell) mixer(p nn.Params, sh *flaConfig, _ int) nn.Mixer {
 	m := recurrent(c, p, sh)
 	n := c.values * c.dimV
 	m.Gate = nn.Rates{
-		Low:  p.Linear(p.Tensor("g_proj.0.weight", c.dimV, sh.Width)),
-		High: p.Linear(p.Tensor("g_proj.1.weight", n, c.dimV)),
+		Low:  p.High().Linear(p.Tensor("g_proj.0.weight", c.dimV, sh.Width)),
+		High: p.High().Linear(p.Tensor("g_proj.1.weight", n, c.dimV)),
 		Bias: p.Vec("g_proj.1.bias", n),
 	}
 	return m

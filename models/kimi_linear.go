@@ -143,8 +143,8 @@ func (c *kimiConfig) kda(p nn.Params) *nn.Recurrent {
 	return &nn.Recurrent{
 		Rec: rule, In: p.Linear(rows("q", n, c.Width), rows("k", n, c.Width), rows("v", n, c.Width)),
 		Rates:  nn.Rates{Low: p.Exact(rows("f_a", d, c.Width)), High: p.Exact(rows("f_b", n, d)), Direct: p.Exact(rows("b", h, c.Width))},
-		Gate:   nn.Rates{Low: p.Linear(rows("g_a", d, c.Width)), High: p.Linear(rows("g_b", n, d))},
-		Output: nn.Output{Norm: rmsNorm(p, "o_norm.weight", d, c.Eps), After: nn.Sigmoid, Proj: p.Linear(rows("o", c.Width, n))},
+		Gate:   nn.Rates{Low: p.High().Linear(rows("g_a", d, c.Width)), High: p.High().Linear(rows("g_b", n, d))},
+		Output: nn.Output{Norm: rmsNorm(p, "o_norm.weight", d, c.Eps), After: nn.Sigmoid, Proj: p.High().Linear(rows("o", c.Width, n))},
 	}
 }
 

@@ -105,6 +105,6 @@ func (*linearAttnCell) rates(nn.Params, naming, *flaConfig) nn.Rates { return nn
 func (c *linearAttnCell) output(p nn.Params, sh *flaConfig) (nn.Output, []tensor.Tensor) {
 	return nn.Output{
 		Norm: sh.affineNorm(p, "norm.weight", c.dimV, sh.Eps),
-		Proj: p.Linear(p.Tensor("o_proj.weight", sh.Width, c.heads*c.dimV)),
+		Proj: p.High().Linear(p.Tensor("o_proj.weight", sh.Width, c.heads*c.dimV)),
 	}, nil
 }

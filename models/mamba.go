@@ -151,7 +151,7 @@ func (s *mambaShell) build(p nn.Params, mixer func(q nn.Params) nn.Mixer) *Model
 	if !s.tied || p.Has("lm_head.weight") {
 		out = p.Tensor("lm_head.weight", s.rows, s.width)
 	}
-	m.embed, m.head = pick(embed, 1, 0, s.vocab)[0], p.Linear(pick(out, 1, 0, s.vocab)...)
+	m.embed, m.head = pick(embed, 1, 0, s.vocab)[0], p.High().Linear(pick(out, 1, 0, s.vocab)...)
 	m.norm = rmsNorm(body, "norm_f.weight", s.width, s.eps)
 	for l := range s.layers {
 		if p.TooMany() {

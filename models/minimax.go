@@ -119,6 +119,6 @@ func (c *minimaxConfig) lightning(p nn.Params, layer int) *nn.Recurrent {
 			Act: nn.SiLU, ValueAct: nn.SiLU,
 		},
 		In:     p.Linear(append(in, p.Tensor("output_gate.weight", n, c.Width))...),
-		Output: nn.Output{Norm: rmsNorm(p, "norm.weight", n, eps), After: nn.Sigmoid, Proj: p.Linear(p.Tensor("out_proj.weight", c.Width, n))},
+		Output: nn.Output{Norm: rmsNorm(p, "norm.weight", n, eps), After: nn.Sigmoid, Proj: p.High().Linear(p.Tensor("out_proj.weight", c.Width, n))},
 	}
 }

@@ -44,6 +44,7 @@ type Model struct {
 	embed      tensor.Tensor // [Vocab, D]
 	pictures   *pictures     // nil if it takes none
 	embedScale float32       // of the embeddings, 0 for 1
+	embedQ8    bool          // the embeddings are rounded to 8 bits, as the head that they are tied to
 	embedNorm  nn.Norm       // of the embeddings, which then are the residual stream
 	embeds     bool          // some block looks at the embeddings
 	layers     []Layer
@@ -143,6 +144,7 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 	}
 	m.Type, m.Format = kind, opts.Format
 	m.Params = p.Elements()
+	m.embedQ8 = opts.Format.Quantised() && m.embed.Type != tensor.Packed && p.Projects(m.embed.Name)
 	for _, l := range m.layers {
 		for _, b := range l.Blocks {
 			m.specs = append(m.specs, b.Mixer.StateSpec())

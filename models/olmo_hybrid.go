@@ -74,6 +74,6 @@ func (c *olmoHybridConfig) delta(p nn.Params) *nn.Recurrent {
 	return &nn.Recurrent{
 		Rec: rule, In: p.Linear(rows("q", c.keys()), rows("k", c.keys()), rows("v", c.values()), rows("g", c.values())),
 		Rates:  nn.Rates{Direct: p.Exact(rows("b", c.ValueHeads), rows("a", c.ValueHeads))},
-		Output: nn.Output{Norm: rmsNorm(p, "o_norm.weight", c.ValueDim, eps), After: nn.SiLU, Proj: p.Linear(p.Tensor("o_proj.weight", c.Width, c.values()))},
+		Output: nn.Output{Norm: rmsNorm(p, "o_norm.weight", c.ValueDim, eps), After: nn.SiLU, Proj: p.High().Linear(p.Tensor("o_proj.weight", c.Width, c.values()))},
 	}
 }

@@ -119,6 +119,6 @@ func (c *qwenHybrid) delta(p nn.Params, in, rates []tensor.Tensor) nn.Mixer {
 	}
 	return &nn.Recurrent{
 		Rec: rule, In: p.Linear(in...), Rates: nn.Rates{Direct: p.Exact(rates...)},
-		Output: nn.Output{Norm: rmsNorm(p, "norm.weight", c.ValueDim, c.Eps), After: nn.SiLU, Proj: p.Linear(p.Tensor("out_proj.weight", c.Width, c.values()))},
+		Output: nn.Output{Norm: rmsNorm(p, "norm.weight", c.ValueDim, c.Eps), After: nn.SiLU, Proj: p.High().Linear(p.Tensor("out_proj.weight", c.Width, c.values()))},
 	}
 }

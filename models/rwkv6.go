@@ -34,7 +34,7 @@ func (c *rwkv6Cell) timeMix(p nn.Params, sh *rwkvConfig, _ int) nn.Mixer {
 		Key:        p.Linear(p.Tensor("k_proj.linear.weight", k, d)),
 		Value:      p.Linear(p.Tensor("v_proj.linear.weight", v, d)),
 		Gate:       p.Linear(p.Tensor("g_proj.linear.weight", v, d)),
-		Out:        p.Linear(p.Tensor("o_proj.weight", d, v)),
+		Out:        p.High().Linear(p.Tensor("o_proj.weight", d, v)),
 		Decay:      lowRank(p.Sub("w_proj.linear"), k, c.GateRank, d, nn.Tanh, true),
 		Bonus:      p.Vec("bonus", c.Heads, c.dimK),
 		Norm:       groupNorm(p, v, sh.Eps),

@@ -71,7 +71,7 @@ func (c *rwkv7Cell) timeMix(p nn.Params, sh *rwkvConfig, layer int) nn.Mixer {
 		Receptance: p.Linear(p.Tensor("r_proj.weight", d, d)),
 		Key:        p.Linear(p.Tensor("k_proj.weight", d, d)),
 		Value:      p.Linear(p.Tensor("v_proj.weight", d, d)),
-		Out:        p.Linear(p.Tensor("o_proj.weight", d, d)),
+		Out:        p.High().Linear(p.Tensor("o_proj.weight", d, d)),
 		Decay:      lowRank(p.Sub("w_lora"), d, c.DecayRank, d, nn.Tanh, true),
 		Rate:       lowRank(p.Sub("a_lora"), d, c.RateRank, d, nn.Identity, true),
 		Gate:       lowRank(p.Sub("g_lora"), d, c.GateRank, d, nn.Sigmoid, false),

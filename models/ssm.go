@@ -31,7 +31,7 @@ func (s *selective) build(p nn.Params) *nn.Mamba {
 		Select: p.Exact(p.Tensor("x_proj.weight", s.rank+2*s.state, s.inner)),
 		Delta:  p.Exact(p.Tensor("dt_proj.weight", s.inner, s.rank)), DtBias: p.Vec("dt_proj.bias", s.inner),
 		A: nn.MambaRates(p.Vec("A_log", s.inner, s.state), s.state), D: p.Vec("D", s.inner),
-		Out: stack(p, s.bias, s.inner, part{"out_proj", s.width}),
+		Out: stack(p.High(), s.bias, s.inner, part{"out_proj", s.width}),
 	}
 	if s.normEps > 0 {
 		m.Norms = [3]nn.Norm{
@@ -79,7 +79,7 @@ func (s *dual) build(p nn.Params) *nn.Mamba2 {
 		Conv:   channelConv(p, s.mixed(), s.taps, s.convBias),
 		DtBias: p.Vec("dt_bias", s.heads), DtMin: float32(s.limit[0]), DtMax: float32(s.limit[1]),
 		NegA: nn.NegExp(p.Vec("A_log", s.heads)), NormFirst: s.normFirst,
-		Out: stack(p, s.outBias, s.inner(), part{"out_proj", s.width}),
+		Out: stack(p.High(), s.outBias, s.inner(), part{"out_proj", s.width}),
 	}
 	if s.bias {
 		bias := p.Vec("in_proj.bias", rows+s.heads)

@@ -29,6 +29,7 @@ type Packer interface {
 type Params struct {
 	prefix string
 	b      *binding
+	high   bool
 }
 
 // binding is what the windows of one source share.
@@ -54,13 +55,13 @@ type job struct {
 
 // Bind returns a window over the whole source. Projections will be packed in the given format.
 func Bind(src Source, format tensor.Format) Params {
-	return Params{"", &binding{src: src, format: format, used: map[string]bool{}}}
+	return Params{b: &binding{src: src, format: format, used: map[string]bool{}}}
 }
 
 // Record returns a window without a source, in which every tensor exists that a constructor takes
 // and none that it asks about: what it took is then what a checkpoint has to hold.
 func Record() Params {
-	return Params{"", &binding{src: nothing{}, used: map[string]bool{}, recording: true}}
+	return Params{b: &binding{src: nothing{}, used: map[string]bool{}, recording: true}}
 }
 
 // nothing is a source without tensors.
@@ -74,7 +75,11 @@ func (nothing) Names() []string { return nil }
 func (p Params) Recorded() []tensor.Tensor { return p.b.recorded }
 
 // Sub returns the window of the names that begin with name and a dot.
-func (p Params) Sub(name string) Params { return Params{p.prefix + name + ".", p.b} }
+func (p Params) Sub(name string) Params { return Params{p.prefix + name + ".", p.b, p.high} }
+
+// High returns the same window, whose projections have at least 8 bits: for the head and what a
+// recurrent layer puts out, which suffer most from fewer.
+func (p Params) High() Params { return Params{p.prefix, p.b, true} }
 
 // Has reports whether the tensor exists, without taking it.
 func (p Params) Has(name string) bool {
@@ -168,7 +173,12 @@ func (p Params) DropAll(name string) {
 
 // Linear stacks matrices of the same number of columns into one projection, to be packed in the
 // chosen format by Load.
-func (p Params) Linear(parts ...tensor.Tensor) *Linear { return p.linear(p.b.format, parts) }
+func (p Params) Linear(parts ...tensor.Tensor) *Linear {
+	if p.high {
+		return p.linear(p.b.format.High(), parts)
+	}
+	return p.linear(p.b.format, parts)
+}
 
 // Exact stacks matrices into a projection that keeps the checkpoint's precision whatever the
 // chosen format: for routers, gates and decays, small and sensitive.
@@ -182,13 +192,6 @@ func (p Params) Exact(parts ...tensor.Tensor) *Linear {
 }
 
 func (p Params) linear(format tensor.Format, parts []tensor.Tensor) *Linear {
-	if format == tensor.FormatAuto {
-		for _, t := range parts {
-			if format.For(t.Type) != format.For(parts[0].Type) {
-				return p.linear(tensor.FormatF32, parts) // holds every value of any type
-			}
-		}
-	}
 	l := new(Linear)
 	p.b.jobs = append(p.b.jobs, job{dst: l, format: format, parts: parts})
 	return l
@@ -204,6 +207,13 @@ func (p Params) Conv(filters tensor.Tensor, exact bool) *Linear {
 	conv := l(filters)
 	p.b.jobs[len(p.b.jobs)-1].taps = true
 	return conv
+}
+
+// Projects reports whether a projection takes the tensor of the given full name.
+func (p Params) Projects(name string) bool {
+	return slices.ContainsFunc(p.b.jobs, func(j job) bool {
+		return slices.ContainsFunc(j.parts, func(t tensor.Tensor) bool { return t.Name == name })
+	})
 }
 
 // Err returns everything that was wrong, the tensors that nobody took included.

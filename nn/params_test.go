@@ -162,11 +162,12 @@ func TestParamsFormats(t *testing.T) {
 		{tensor.FormatAuto, []tensor.Tensor{f32}, tensor.FormatF32, tensor.FormatF32},
 		{tensor.FormatAuto, []tensor.Tensor{bf16, bf16}, tensor.FormatBF16, tensor.FormatBF16},
 		{tensor.FormatAuto, []tensor.Tensor{f16}, tensor.FormatF16, tensor.FormatF16},
-		{tensor.FormatAuto, []tensor.Tensor{bf16, f32}, tensor.FormatF32, tensor.FormatF32},
-		{tensor.FormatAuto, []tensor.Tensor{f16, bf16}, tensor.FormatF32, tensor.FormatF32},
+		{tensor.FormatAuto, []tensor.Tensor{bf16, f32}, tensor.FormatBF16, tensor.FormatBF16},
+		{tensor.FormatAuto, []tensor.Tensor{f16, bf16}, tensor.FormatF16, tensor.FormatF16},
 		{tensor.FormatQ8, []tensor.Tensor{bf16}, tensor.FormatQ8, tensor.FormatBF16},
 		{tensor.FormatBF16, []tensor.Tensor{f32}, tensor.FormatBF16, tensor.FormatF32},
-		{tensor.FormatF16, []tensor.Tensor{bf16, f32}, tensor.FormatF16, tensor.FormatF32},
+		{tensor.FormatF16, []tensor.Tensor{bf16, f32}, tensor.FormatF16, tensor.FormatBF16},
+		{tensor.FormatQ4, []tensor.Tensor{f32}, tensor.FormatQ4, tensor.FormatF32},
 	} {
 		src := source{"f32": f32, "bf16": bf16, "f16": f16}
 		p := Bind(src, c.format)

@@ -59,10 +59,11 @@ type Layer struct {
 	nestedNeurons        bool
 }
 
-// Quantised reports whether a format rounds the base's projections to 8 bits: an adapter then stays
-// factored.
+// Quantised reports whether a format rounds the base's projections to integers, or they are packed
+// already: an adapter then stays factored.
 func (f *Family) Quantised(format tensor.Format) bool {
-	return format.For(f.matrix(0, "self_attn.q_proj").Type) == tensor.FormatQ8
+	as := format.For(f.matrix(0, "self_attn.q_proj").Type)
+	return as.Quantised() || as == tensor.FormatAuto
 }
 
 // Cut returns the subnet of a shape.

@@ -21,10 +21,8 @@ func (s *Subnet) Data(name string, pool *tensor.Pool) (tensor.Tensor, bool) {
 	if from := s.sources[name]; t.Data == nil {
 		t = s.materialise(t, from, pool)
 	}
-	if n, _ := t.Type.Block(); n > 1 {
-		v := make([]float32, t.Elements())
-		t.Floats(v, 0)
-		t.Type, t.Data = tensor.F32, floatBytes(v)
+	if t.Type.Size() == 0 {
+		t = tensor.Widened(t)
 	}
 	return t, true
 }
@@ -49,6 +47,9 @@ func (s *Subnet) materialise(t tensor.Tensor, from source, pool *tensor.Pool) te
 func gather(t tensor.Tensor, rows, cols []int, pool *tensor.Pool) tensor.Tensor {
 	if rows == nil && cols == nil {
 		return t
+	}
+	if t.Type == tensor.Packed {
+		t = tensor.Widened(t)
 	}
 	n, size := t.Type.Block()
 	width := t.Shape[1]

@@ -87,7 +87,7 @@ func (s *Subnet) packProjection(arena *tensor.Arena, pool *tensor.Pool, format t
 		return whole.Prefix(len(rows), whole.Cols)
 	case cols == nil:
 		return whole
-	case format != tensor.FormatQ8 || len(cols) == whole.Cols:
+	case !format.Quantised() || len(cols) == whole.Cols:
 		return whole.Prefix(whole.Rows, len(cols))
 	}
 	const block = 32 // columns that share a scale

@@ -57,9 +57,8 @@ func (s *Subnet) baseTensor(from source) tensor.Tensor {
 // stored is the type that a projection has in the subnet: the base's, or one that holds sums and can be
 // written to a file.
 func (s *Subnet) stored(from source, base tensor.Type) tensor.Type {
-	n, _ := base.Block()
 	switch {
-	case n > 1:
+	case base.Size() == 0:
 		return tensor.F32
 	case !s.merged(from.place):
 		return base

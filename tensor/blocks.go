@@ -126,13 +126,7 @@ func decodeQ3K(dst []float32, b []byte) {
 func decodeQ45K(dst []float32, b, qh, qs []byte) {
 	d, m, packed := half(b), half(b[2:]), b[4:16]
 	for g := range 8 {
-		scale, least := packed[g%4], packed[g%4+4]
-		if g < 4 {
-			scale, least = scale&63, least&63
-		} else {
-			last := packed[g+4]
-			scale, least = last&15|scale>>6<<4, last>>4|least>>6<<4
-		}
+		scale, least := scales45K(packed, g)
 		ds, dm, shift := d*float32(scale), m*float32(least), g%2*4
 		out, q := (*[32]float32)(dst[g*32:]), (*[32]byte)(qs[g/2*32:])
 		if qh == nil {
@@ -145,6 +139,16 @@ func decodeQ45K(dst []float32, b, qh, qs []byte) {
 			out[i] = float32(ds*float32(q[i]>>shift&15|h>>g&1<<4)) - dm
 		}
 	}
+}
+
+// scales45K unpacks scale and minimum of group g.
+func scales45K(packed []byte, g int) (scale, least byte) {
+	scale, least = packed[g%4], packed[g%4+4]
+	if g < 4 {
+		return scale & 63, least & 63
+	}
+	last := packed[g+4]
+	return last&15 | scale>>6<<4, last>>4 | least>>6<<4
 }
 
 // decodeQ6K decodes two halves of four groups of 32 elements d·scale·(q-32), scale of 8 bits for
@@ -163,11 +167,16 @@ func decodeQ6K(dst []float32, b []byte) {
 	}
 }
 
-// decodeIQ4XS decodes 8 groups of 32 elements d·(scale-32)·iq4[q], scale of 6 bits.
+// decodeIQ4XS decodes 8 groups of 32 elements d·scale·iq4[q].
 func decodeIQ4XS(dst []float32, b []byte) {
-	d, high, low := half(b), binary.LittleEndian.Uint16(b[2:]), b[4:8]
+	d := half(b)
 	for g := range 8 {
-		scale := int(low[g/2]>>(g%2*4)&15) | int(high>>(g*2)&3)<<4
-		decodeTable(dst[g*32:], b[8+g*16:], d*float32(scale-32), iq4)
+		decodeTable(dst[g*32:], b[8+g*16:], d*float32(scaleIQ4XS(b, g)), iq4)
 	}
+}
+
+// scaleIQ4XS unpacks the scale of group g, 6 bits less 32.
+func scaleIQ4XS(b []byte, g int) int {
+	high, low := binary.LittleEndian.Uint16(b[2:]), b[4+g/2]>>(g%2*4)&15
+	return (int(low) | int(high>>(g*2)&3)<<4) - 32
 }

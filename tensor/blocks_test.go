@@ -119,13 +119,33 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+// native are the formats that the types are multiplied in; in the first ones exactly.
+var native = map[Type]Format{
+	Q8_0: FormatQ8, Q5_0: FormatQ5, IQ4_NL: FormatQ4, Q4_0: FormatQ4L, Q4_1: FormatQ4L,
+	Q4_K: FormatQ4L, IQ4_XS: FormatQ4,
+	Q2_K: FormatQ8, Q3_K: FormatQ8, Q5_1: FormatQ8, Q5_K: FormatQ8, Q6_K: FormatQ8,
+}
+
+// packingBound bounds what packing a block of a type costs, 0 for nothing.
+func packingBound(t Type, largest float64) float64 {
+	switch t {
+	case Q8_0, Q5_0, IQ4_NL, Q4_0, Q4_1:
+		return 0
+	case Q4_K: // scale and minimum are rounded to 11 bits, and no finer than 2⁻²⁴; each is at most twice the largest
+		return 4*largest*0x1p-11 + 16*0x1p-25
+	case IQ4_XS:
+		return largest*0x1p-11 + 127*0x1p-25
+	}
+	return largest/254*(1+0x1p-10) + 127*0x1p-24 // the scale is rounded as above
+}
+
 // TestBlockTypes checks what the rest of the package asks of a type.
 func TestBlockTypes(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	pool := NewPool(2)
 	defer pool.Close()
 	for _, typ := range blockTypes {
-		if !typ.Float() || typ.Size() != 0 || FormatAuto.For(typ) != FormatQ8 || FormatAuto.Keeps(typ) || FormatBF16.Keeps(typ) || ParseType(typ.String()) != Invalid {
+		if !typ.Float() || typ.Size() != 0 || FormatAuto.For(typ) != native[typ] || FormatAuto.Keeps(typ) || FormatBF16.Keeps(typ) || ParseType(typ.String()) != Invalid {
 			t.Errorf("%v: Float %v, Size %d, For %v", typ, typ.Float(), typ.Size(), FormatAuto.For(typ))
 		}
 		x := randomBlocks(r, typ, 37, 2)
@@ -141,8 +161,8 @@ func TestBlockTypes(t *testing.T) {
 			rounded.Row(got, i)
 			for b := 0; b < w.Cols; b += 32 {
 				largest := max(slices.Max(want[b:b+32]), -slices.Min(want[b:b+32]))
-				for c := b; c < b+32 && largest < 127*65504; c++ { // the scale is rounded to 11 bits, and no finer than 2⁻²⁴
-					if bound := float64(largest)/254*(1+0x1p-10) + 127*0x1p-24; !(math.Abs(float64(got[c]-want[c])) <= bound) {
+				for c := b; c < b+32 && largest < 1<<15; c++ { // in reach of half precision
+					if bound := packingBound(typ, float64(largest)); !(math.Abs(float64(got[c]-want[c])) <= bound) {
 						t.Fatalf("%v: element %d, %d: %v packed as %v, expected within %v", typ, i, c, want[c], got[c], bound)
 					}
 				}

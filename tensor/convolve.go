@@ -18,8 +18,8 @@ import (
 // for output pixel p of image n. The columns of W are [KH, KW, C]. The first three are added in that order and then
 // grow by the sums of runs of k, as in package gemm; in 8 bits, by the whole sum.
 type Convolution struct {
-	Dst, X Mat // [N·OutH·OutW, out], [pixels of the window, C]
-	W      *Weight
+	Dst, X Mat         // [N·OutH·OutW, out], [pixels of the window, C]
+	W      *Weight     // in one format
 	Window conv.Window // its PixelStride is X's
 	Bias   []float32   // [out], nil for zeros
 	Sample Mat         // [N, out], the zero value for zeros
@@ -77,7 +77,7 @@ type convolving struct {
 func (t *convolving) plan(c Convolution, ws *Workspace) {
 	pixels, panels := c.Dst.Rows, gemm.Panels(c.W.Rows)
 	*t = convolving{Convolution: c, strip: min(stripPixels, max(pixels, 1)), run: min(gemm.Run, c.W.Cols), panels: panels, panelParts: 1}
-	if c.W.Format == FormatQ8 {
+	if c.W.Format.Quantised() {
 		t.run = c.W.Cols
 		t.strip = min(t.strip, max(12, patchFloats/c.W.Cols))
 	}
@@ -92,7 +92,7 @@ func (t *convolving) plan(c Convolution, ws *Workspace) {
 	t.pixelParts = (t.strips + t.perPart - 1) / t.perPart
 	all := t.strip * t.parts()
 	switch {
-	case c.W.Format == FormatQ8:
+	case c.W.Format.Quantised():
 		e, s := quant.Rows8Size(all, c.W.Cols)
 		t.rows = quant.Rows8{Tokens: all, K: c.W.Cols, Q: scratch[int8](ws, e), Wide: scratch[int16](ws, e), Scale: ws.Floats(s), Sum: scratch[int32](ws, s)}
 		t.products = ws.Mat(all, min(t.panels*gemm.Rows, c.W.Rows))
@@ -111,7 +111,7 @@ func (t *convolving) Do(part int) {
 	for end := min(strip+t.perPart, t.strips); strip < end; strip++ {
 		from := strip * t.strip
 		n := min(t.strip, t.Dst.Rows-from)
-		if t.W.Format == FormatQ8 {
+		if t.W.Format.Quantised() {
 			t.quantized(part, from, n, cols)
 			continue
 		}
@@ -148,7 +148,7 @@ func (t *convolving) floats(part, from, n int, cols [2]int) {
 	dst := t.Dst.Data[from*t.Dst.Stride+cols[0]:]
 	if t.Window.Pointwise() {
 		d.K, d.XStride = t.W.Cols, t.X.Stride
-		t.product(dst, t.X.Data[from*t.X.Stride:], cols[0]/gemm.Rows, 0, d)
+		t.W.parts[0].multiply(dst, t.X.Data[from*t.X.Stride:], cols[0]/gemm.Rows, 0, d, true)
 		return
 	}
 	patches := t.patches.Slice(part*t.strip, part*t.strip+n)
@@ -156,20 +156,7 @@ func (t *convolving) floats(part, from, n int, cols [2]int) {
 	for k := 0; k < t.W.Cols; k += t.run {
 		d.K = min(t.run, t.W.Cols-k)
 		conv.Patches(patches.Data, patches.Stride, t.X.Data, &t.Window, from, n, k, k+d.K)
-		t.product(dst, patches.Data, cols[0]/gemm.Rows, k, d)
-	}
-}
-
-// product adds one run's, from column k of the panels.
-func (t *convolving) product(dst, x []float32, panel, k int, d gemm.Dims) {
-	from := (panel*t.W.Cols + k) * gemm.Rows
-	switch t.W.Format {
-	case FormatF32:
-		gemm.F32(dst, x, view[float32](t.W.panels)[from:], d, true)
-	case FormatBF16:
-		gemm.BF16(dst, x, view[uint16](t.W.panels)[from:], d, true)
-	case FormatF16:
-		gemm.F16(dst, x, view[uint16](t.W.panels)[from:], d, true)
+		t.W.parts[0].multiply(dst, patches.Data, cols[0]/gemm.Rows, k, d, true)
 	}
 }
 
@@ -186,9 +173,7 @@ func (t *convolving) quantized(part, from, n int, cols [2]int) {
 	}
 	x.Tokens = n
 	out := t.products.Slice(at, at+n).Columns(0, cols[1]-cols[0])
-	size := quant.Q8Size(t.W.Cols)
-	panels := t.W.panels[cols[0]/gemm.Rows*size : gemm.Panels(cols[1])*size]
-	gemm.Q8(out.Data, x, panels, gemm.Dims{Tokens: n, Rows: out.Cols, K: t.W.Cols, DstStride: out.Stride})
+	t.W.parts[0].multiply8(out.Data, x, cols[0]/gemm.Rows, gemm.Panels(cols[1]), gemm.Dims{Tokens: n, Rows: out.Cols, K: t.W.Cols, DstStride: out.Stride})
 	t.start(from, n, cols)
 	for i := range n {
 		dst := t.Dst.Row(from + i)[cols[0]:cols[1]]
@@ -203,8 +188,8 @@ func Taps(t Tensor) Tensor {
 		panic(fmt.Sprintf("tensor.Taps: %v has not four axes", t))
 	}
 	out, in, taps := t.Shape[0], t.Shape[1], t.Shape[2]*t.Shape[3]
-	if n, _ := t.Type.Block(); n > 1 {
-		t = widened(t)
+	if t.Type.Size() == 0 {
+		t = Widened(t)
 	}
 	size := t.Type.Size()
 	data := make([]byte, len(t.Data))
@@ -216,16 +201,16 @@ func Taps(t Tensor) Tensor {
 			}
 		}
 	}
-	return Tensor{t.Name, t.Type, []int{out, t.Shape[2], t.Shape[3], in}, data}
+	return Tensor{Name: t.Name, Type: t.Type, Shape: []int{out, t.Shape[2], t.Shape[3], in}, Data: data}
 }
 
-// widened returns the tensor in F32.
-func widened(t Tensor) Tensor {
+// Widened returns a copy of the tensor in F32.
+func Widened(t Tensor) Tensor {
 	data := make([]byte, 4*t.Elements())
 	v := make([]float32, t.Elements())
 	t.Floats(v, 0)
 	for i, f := range v {
 		binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(f))
 	}
-	return Tensor{t.Name, F32, t.Shape, data}
+	return Tensor{Name: t.Name, Type: F32, Shape: t.Shape, Data: data}
 }

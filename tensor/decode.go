@@ -12,6 +12,10 @@ import (
 // exactly; F64, integers and elements in blocks round to nearest. It panics if the range lies
 // outside, cuts a block, or the type has no value.
 func (t Tensor) Floats(dst []float32, from int) {
+	if t.Type == Packed {
+		t.packedFloats(dst, from)
+		return
+	}
 	n, size := t.Type.Block()
 	if from < 0 || n == 0 || from%n != 0 || len(dst)%n != 0 || (from+len(dst))/n*size > len(t.Data) {
 		panic(fmt.Sprintf("tensor.Floats: elements %d to %d of %v with %d bytes", from, from+len(dst), t, len(t.Data)))

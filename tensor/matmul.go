@@ -29,12 +29,22 @@ func MatMulAll(ws *Workspace, products []Product) {
 	m.run(ws)
 }
 
-// matmul is the task behind both: parts are groups of panels of any of the products.
+// matmul is the task behind both: parts are groups of panels of any of the shares.
 type matmul struct {
 	products []Product
-	rows     []quant.Rows8 // the products' quantised activations
-	starts   []int         // the first part of each product, and the number of parts
-	grain    []int         // panels in a part of each product
+	shares   []share
+	parts    int
+}
+
+// share is the product with the rows of a weight that have one format.
+type share struct {
+	w      *panels
+	dst    Mat
+	x      Mat
+	rows   quant.Rows8 // x in 8 bits, for quantised formats
+	start  int         // its first part
+	grain  int         // panels in a part
+	panels int
 }
 
 const (
@@ -48,43 +58,48 @@ const (
 
 func (m *matmul) run(ws *Workspace) {
 	mark := ws.Mark()
-	work := m.plan(ws)
-	if parts := m.starts[len(m.products)]; work < serial {
-		for i := range parts {
+	if work := m.plan(ws); work < serial {
+		for i := range m.parts {
 			m.Do(i)
 		}
 	} else {
-		ws.Pool.Run(parts, m)
+		ws.Pool.Run(m.parts, m)
 	}
 	ws.Release(mark)
 	clear(m.products)
-	clear(m.rows)
+	clear(m.shares)
 }
 
 // plan checks the products, quantises what needs it and cuts the work into parts. It returns the
 // number of multiply-adds.
 func (m *matmul) plan(ws *Workspace) (work int) {
-	m.rows, m.starts, m.grain = m.rows[:0], m.starts[:0], m.grain[:0]
-	parts := 0
-	for i, p := range m.products {
+	m.shares, m.parts = m.shares[:0], 0
+	var rows quant.Rows8 // of the last product that needed them
+	var of Mat
+	for _, p := range m.products {
 		if p.X.Cols != p.W.Cols || p.Dst.Cols != p.W.Rows || p.Dst.Rows != p.X.Rows {
 			panic(fmt.Sprintf("tensor.MatMul: dst [%d %d], x [%d %d], w [%d %d]", p.Dst.Rows, p.Dst.Cols, p.X.Rows, p.X.Cols, p.W.Rows, p.W.Cols))
 		}
-		var rows quant.Rows8
-		if p.W.Format == FormatQ8 {
-			if i > 0 && m.products[i-1].W.Format == FormatQ8 && same(m.products[i-1].X, p.X) {
-				rows = m.rows[i-1]
-			} else {
-				rows = ws.rows8(p.X)
-			}
+		if p.X.Rows == 0 {
+			continue
 		}
-		panels := gemm.Panels(p.W.Rows)
-		grain := max(1, panels/(ws.Pool.Threads()*partsPerThread)/tilePanels) * tilePanels
-		m.rows, m.starts, m.grain = append(m.rows, rows), append(m.starts, parts), append(m.grain, grain)
-		parts += (panels + grain - 1) / grain
+		from := 0
+		for i := range p.W.parts {
+			w := &p.W.parts[i]
+			s := share{w: w, dst: p.Dst.Columns(from, from+w.rows), x: p.X, start: m.parts, panels: gemm.Panels(w.rows)}
+			if formats[w.format].eight {
+				if !same(of, p.X) {
+					rows, of = ws.rows8(p.X), p.X
+				}
+				s.rows = rows
+			}
+			s.grain = max(1, s.panels/(ws.Pool.Threads()*partsPerThread)/tilePanels) * tilePanels
+			m.parts += (s.panels + s.grain - 1) / s.grain
+			m.shares = append(m.shares, s)
+			from += w.rows
+		}
 		work += p.X.Rows * p.W.Rows * p.W.Cols
 	}
-	m.starts = append(m.starts, parts)
 	return work
 }
 
@@ -106,30 +121,44 @@ func (w *Workspace) rows8(x Mat) quant.Rows8 {
 
 // Do multiplies by one part's panels.
 func (m *matmul) Do(part int) {
-	i := 0
-	for part >= m.starts[i+1] {
-		i++
+	i := len(m.shares) - 1
+	for m.shares[i].start > part {
+		i--
 	}
-	p := m.products[i]
-	from := (part - m.starts[i]) * m.grain[i]
-	to := min(from+m.grain[i], gemm.Panels(p.W.Rows))
+	s := &m.shares[i]
+	from := (part - s.start) * s.grain
+	to := min(from+s.grain, s.panels)
 	d := gemm.Dims{
-		Tokens: p.X.Rows, Rows: min(to*gemm.Rows, p.W.Rows) - from*gemm.Rows, K: p.W.Cols,
-		DstStride: p.Dst.Stride, XStride: p.X.Stride, PanelK: p.W.room,
+		Tokens: s.x.Rows, Rows: min(to*gemm.Rows, s.w.rows) - from*gemm.Rows, K: s.w.cols,
+		DstStride: s.dst.Stride, XStride: s.x.Stride, PanelK: s.w.room,
 	}
-	if d.Tokens == 0 {
-		return
+	dst := s.dst.Data[from*gemm.Rows:]
+	if formats[s.w.format].eight {
+		s.w.multiply8(dst, s.rows, from, to, d)
+	} else {
+		s.w.multiply(dst, s.x.Data, from, 0, d, false)
 	}
-	dst := p.Dst.Data[from*gemm.Rows:]
-	switch p.W.Format {
+}
+
+// multiply multiplies by panels of floats, from the given panel and column.
+func (p *panels) multiply(dst, x []float32, panel, column int, d gemm.Dims, add bool) {
+	data := p.data[panel*p.size()+column*(formats[p.format].panel(1)):]
+	switch p.format {
 	case FormatF32:
-		gemm.F32(dst, p.X.Data, elements[float32](p.W, from, to), d, false)
+		gemm.F32(dst, x, view[float32](data), d, add)
 	case FormatBF16:
-		gemm.BF16(dst, p.X.Data, elements[uint16](p.W, from, to), d, false)
+		gemm.BF16(dst, x, view[uint16](data), d, add)
 	case FormatF16:
-		gemm.F16(dst, p.X.Data, elements[uint16](p.W, from, to), d, false)
-	case FormatQ8:
-		size := quant.Q8Size(p.W.Cols)
-		gemm.Q8(dst, m.rows[i], p.W.panels[from*size:to*size], d)
+		gemm.F16(dst, x, view[uint16](data), d, add)
+	}
+}
+
+// multiply8 multiplies by quantised panels from to to-1.
+func (p *panels) multiply8(dst []float32, x quant.Rows8, from, to int, d gemm.Dims) {
+	data := p.data[from*p.size() : to*p.size()]
+	if p.format == FormatQ8 {
+		gemm.Q8(dst, x, data, d)
+	} else {
+		gemm.Code(formats[p.format].code, dst, x, data, d)
 	}
 }

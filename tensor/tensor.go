@@ -9,6 +9,8 @@ type Tensor struct {
 	Type  Type
 	Shape []int  // outermost first; empty for a scalar
 	Data  []byte // len = Elements() · Type.Size(), or as many whole blocks; none crosses a row
+
+	panels []panels // of Packed, in the order of Data
 }
 
 // Elements returns the number of elements; 1 for a scalar.
@@ -26,8 +28,15 @@ func (t Tensor) String() string { return fmt.Sprintf("%s %s %v", t.Name, t.Type,
 // Rows returns the view of rows from to to-1 of the first axis. If the type stores blocks, the
 // tensor must have a second axis.
 func (t Tensor) Rows(from, to int) Tensor {
+	shape := append([]int{to - from}, t.Shape[1:]...)
+	v := Tensor{Name: fmt.Sprintf("%s[%d:%d]", t.Name, from, to), Type: t.Type, Shape: shape}
+	if t.Type == Packed {
+		each := t.Elements() / max(t.Shape[0], 1) / max(t.columns(), 1)
+		v.Data, v.panels = rowsOf(t.panels, from*each, to*each)
+		return v
+	}
 	n, size := t.Type.Block()
 	row := t.Elements() / max(t.Shape[0], 1) / n * size
-	shape := append([]int{to - from}, t.Shape[1:]...)
-	return Tensor{fmt.Sprintf("%s[%d:%d]", t.Name, from, to), t.Type, shape, t.Data[from*row : to*row]}
+	v.Data = t.Data[from*row : to*row]
+	return v
 }

@@ -37,6 +37,7 @@ const (
 	Q6_K
 	IQ4_NL
 	IQ4_XS
+	Packed // panels of weights: see [PackedTensor]
 )
 
 // types holds the name in file headers, and the elements and bytes of a block: one element where
@@ -52,7 +53,7 @@ var types = [...]struct {
 	U64: {"U64", 1, 8}, U32: {"U32", 1, 4}, U16: {"U16", 1, 2}, U8: {"U8", 1, 1}, Bool: {"BOOL", 1, 1},
 	Q4_0: {"Q4_0", 32, 18}, Q4_1: {"Q4_1", 32, 20}, Q5_0: {"Q5_0", 32, 22}, Q5_1: {"Q5_1", 32, 24}, Q8_0: {"Q8_0", 32, 34},
 	Q2_K: {"Q2_K", 256, 84}, Q3_K: {"Q3_K", 256, 110}, Q4_K: {"Q4_K", 256, 144}, Q5_K: {"Q5_K", 256, 176}, Q6_K: {"Q6_K", 256, 210},
-	IQ4_NL: {"IQ4_NL", 32, 18}, IQ4_XS: {"IQ4_XS", 256, 136},
+	IQ4_NL: {"IQ4_NL", 32, 18}, IQ4_XS: {"IQ4_XS", 256, 136}, Packed: {"PACKED", 0, 0},
 }
 
 // String returns the type's name in safetensors headers or among GGUF's.
@@ -72,7 +73,7 @@ func (t Type) Size() int {
 }
 
 // Block returns the elements and the bytes of a block; 1 and [Type.Size] if the type has none, 0
-// and 0 if it is invalid.
+// and 0 if it is invalid or [Packed].
 func (t Type) Block() (elements, size int) {
 	if int(t) < len(types) {
 		return types[t].elements, types[t].size
@@ -81,7 +82,7 @@ func (t Type) Block() (elements, size int) {
 }
 
 // Float reports whether elements are floating-point numbers, those in blocks included.
-func (t Type) Float() bool { return t >= F64 && t <= F8E5M2 || t >= Q4_0 && t <= IQ4_XS }
+func (t Type) Float() bool { return t >= F64 && t <= F8E5M2 || t >= Q4_0 && t <= Packed }
 
 // ParseType returns the type with the given safetensors name, Invalid if there is none.
 func ParseType(name string) Type {

@@ -135,7 +135,7 @@ func (r benchRow) shareText() string {
 		return ""
 	case r.BytesPerToken > 0:
 		return fmt.Sprintf("%.0f %% of %.1f GB/s", 100*r.Share, r.Peak)
-	case r.Quant == "q8":
+	case strings.HasPrefix(r.Quant, "q"):
 		return fmt.Sprintf("%.0f %% of %.0f GOP/s", 100*r.Share, r.Peak)
 	}
 	return fmt.Sprintf("%.0f %% of %.0f GFLOP/s", 100*r.Share, r.Peak)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/mminfer/mminfer/models"
@@ -144,7 +145,7 @@ func (r *benchRunner) forward(ctx context.Context, at, n int, want models.Want) 
 func (row *benchRow) shares(m *models.Model, t benchTest, l limits) {
 	if t.prompt {
 		layers, _ := m.MulAddsPerStep()
-		if row.Peak = l.FMA; row.Quant == "q8" {
+		if row.Peak = l.FMA; strings.HasPrefix(row.Quant, "q") {
 			row.Peak = l.Int8
 		}
 		if row.Peak > 0 {

@@ -74,3 +74,23 @@ func BenchmarkQ8(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkCode(b *testing.B) {
+	for c := quant.Q4; c <= quant.Q6; c++ {
+		for _, tokens := range []int{1, 8, 120} {
+			kerneltest.Bench(b, "gemm.Code", fmt.Sprintf("format=%s/tokens=%d", []string{"q4", "q4l", "q5", "q6"}[c], tokens), func(b *testing.B) {
+				d := Dims{Tokens: tokens, Rows: benchRows, K: benchK, DstStride: benchRows}
+				dst, x := make([]float32, tokens*d.Rows), newRows8(tokens, d.K)
+				w := make([]byte, Panels(d.Rows)*c.Size(d.K))
+				for i := 0; i < len(w); i += 2048 {
+					w[i] = 1
+				}
+				b.SetBytes(int64(len(w)))
+				for b.Loop() {
+					Code(c, dst, x, w, d)
+				}
+				report(b, d)
+			})
+		}
+	}
+}

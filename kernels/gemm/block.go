@@ -40,6 +40,7 @@ type block struct {
 	w      unsafe.Pointer
 	size   int // bytes of a panel
 	column int // bytes of a panel's column
+	scales int // bytes of a panel's scales of one block, in 8 bits
 	d      Dims
 	add    bool
 	groups int // tiles that cover the tokens
@@ -112,7 +113,7 @@ func (b *block) source(a *tile, panel, t, from int) {
 	}
 	blocks, stride := quant.Blocks(b.d.K), quant.Stride(b.d.K)
 	a.k = quant.Blocks(min(b.runLength(), b.d.K-from))
-	a.scale = unsafe.Add(b.w, panel*b.size+blocks*quant.Block*Rows+from/quant.Block*Rows*2)
+	a.scale = unsafe.Add(b.w, panel*b.size+blocks*quant.Block*b.column+from/quant.Block*b.scales)
 	a.sum = unsafe.Pointer(unsafe.SliceData(b.rows.Sum[t*blocks+from/quant.Block:]))
 	a.xscale = unsafe.Pointer(unsafe.SliceData(b.rows.Scale[t*blocks+from/quant.Block:]))
 	a.lds = uintptr(blocks) * 4
@@ -146,6 +147,6 @@ func floats(m multiply, dst, x []float32, w unsafe.Pointer, size int, d Dims, ad
 
 // q8Tiles multiplies by panels of 8-bit weights.
 func q8Tiles(m multiply, dst []float32, x quant.Rows8, w []byte, d Dims) {
-	b := block{multiply: m, dst: dst, rows: x, w: unsafe.Pointer(unsafe.SliceData(w)), size: quant.Q8Size(d.K), column: Rows, d: d}
+	b := block{multiply: m, dst: dst, rows: x, w: unsafe.Pointer(unsafe.SliceData(w)), size: quant.Q8Size(d.K), column: Rows, scales: 2 * Rows, d: d}
 	b.cover()
 }

@@ -13,9 +13,22 @@ const (
 	bf16AVX512Tiles
 	f16AVX2Tiles
 	f16AVX512Tiles
-	q8AVX2Tiles
+	q8AVX2Tiles // from here on 8-bit activations, AVX2 and VNNI in turns
 	q8AVX512VNNITiles
+	q4AVX2Tiles // in the order of [quant.Code]
+	q4AVX512VNNITiles
+	q4lAVX2Tiles
+	q4lAVX512VNNITiles
+	q5AVX2Tiles
+	q5AVX512VNNITiles
+	q6AVX2Tiles
+	q6AVX512VNNITiles
 )
+
+// eight reports whether a family multiplies 8-bit activations, and vnni whether by VNNI.
+func (m multiply) eight() (eight, vnni bool) {
+	return m >= q8AVX2Tiles, m >= q8AVX2Tiles && (m-q8AVX2Tiles)%2 == 1
+}
 
 func (m multiply) run(panels, tokens int, a *tile) {
 	switch m {
@@ -35,16 +48,40 @@ func (m multiply) run(panels, tokens int, a *tile) {
 		q8AVX2(panels, tokens, a)
 	case q8AVX512VNNITiles:
 		q8AVX512VNNI(panels, tokens, a)
+	default:
+		m.runCode(panels, tokens, a)
+	}
+}
+
+func (m multiply) runCode(panels, tokens int, a *tile) {
+	switch m {
+	case q4AVX2Tiles:
+		q4AVX2(panels, tokens, a)
+	case q4AVX512VNNITiles:
+		q4AVX512VNNI(panels, tokens, a)
+	case q4lAVX2Tiles:
+		q4lAVX2(panels, tokens, a)
+	case q4lAVX512VNNITiles:
+		q4lAVX512VNNI(panels, tokens, a)
+	case q5AVX2Tiles:
+		q5AVX2(panels, tokens, a)
+	case q5AVX512VNNITiles:
+		q5AVX512VNNI(panels, tokens, a)
+	case q6AVX2Tiles:
+		q6AVX2(panels, tokens, a)
+	case q6AVX512VNNITiles:
+		q6AVX512VNNI(panels, tokens, a)
 	}
 }
 
 // panels is how many panels a tile of so many tokens takes together: for few tokens enough
 // streams to draw on the memory's bandwidth.
 func (m multiply) panels(tokens int) int {
+	eight, vnni := m.eight()
 	switch {
 	case tokens == 1, m == f32AVX512Tiles, m == bf16AVX512Tiles, m == f16AVX512Tiles:
 		return 4
-	case tokens == 2, m == q8AVX512VNNITiles, tokens == 3 && m != q8AVX2Tiles:
+	case tokens == 2, vnni, tokens == 3 && !eight:
 		return 2
 	}
 	return 1
@@ -52,7 +89,7 @@ func (m multiply) panels(tokens int) int {
 
 // tokens is the largest number of tokens of a tile.
 func (m multiply) tokens() int {
-	if m == q8AVX2Tiles {
+	if eight, vnni := m.eight(); eight && !vnni {
 		return 4
 	}
 	return maxTokens
@@ -60,7 +97,7 @@ func (m multiply) tokens() int {
 
 // runLength is how much of k a tile covers at most: of 8-bit elements four times as many.
 func (m multiply) runLength() int {
-	if m == q8AVX2Tiles || m == q8AVX512VNNITiles {
+	if eight, _ := m.eight(); eight {
 		return 4 * Run
 	}
 	return Run

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/x448/float16"
@@ -134,6 +135,61 @@ func TestQ8(t *testing.T) {
 			h.Check("%+v", d)
 		})
 	})
+}
+
+func TestCode(t *testing.T) {
+	for c := quant.Q4; c <= quant.Q6; c++ {
+		kerneltest.All(t, "gemm.Code", func(h *kerneltest.H) {
+			shapes(func(d Dims) { checkCode(h, c, d, h.Normal(d.Tokens*d.K, 1)) })
+			// Activations at the ends of their range, -128 included, do not overflow.
+			d := Dims{Tokens: 6, Rows: 64, K: 64, DstStride: 64}
+			checkCode(h, c, d, slices.Repeat([]float32{1, -1, 1, 1}, d.Tokens*d.K/4))
+			checkCode(h, c, d, slices.Repeat([]float32{0x1p-149}, d.Tokens*d.K))
+		})
+	}
+}
+
+func checkCode(h *kerneltest.H, c quant.Code, d Dims, rows []float32) {
+	h.Helper()
+	size := c.Size(d.K)
+	w := make([]byte, Panels(d.Rows)*size)
+	scaled, least := make([]float64, d.Rows*d.K), make([]float64, d.Rows*d.K)
+	for i := range w {
+		w[i] = byte(h.Rand.Uint32())
+	}
+	for p := range Panels(d.Rows) {
+		scales := w[p*size+quant.Blocks(d.K)*c.BlockSize() : (p+1)*size]
+		for i := 1; i < len(scales); i += 2 { // not beyond 2, and finite
+			scales[i] &= 0xbf
+		}
+	}
+	for i := range scaled {
+		r, k := i/d.K, i%d.K
+		panel := w[r/Rows*size:]
+		s, m := c.Scales(panel, d.K, r%Rows, k/quant.Block)
+		scaled[i], least[i] = float64(s)*float64(c.Level(c.At(panel, d.K, r%Rows, k))), float64(m)
+	}
+	x := newRows8(d.Tokens, d.K)
+	x.Quantize(rows, d.K)
+	in := quant.Rows8{Tokens: d.Tokens, K: d.K, Q: kerneltest.In(h, x.Q), Wide: kerneltest.In(h, x.Wide), Scale: kerneltest.In(h, x.Scale), Sum: kerneltest.In(h, x.Sum)}
+	dst := kerneltest.InOut(h, make([]float32, d.Tokens*d.DstStride))
+	Code(c, dst, in, kerneltest.In(h, w), d)
+	h.Within(fmt.Sprintf("%d bits %+v", c.Bits(), d), dst, func(i int) (float64, float64) {
+		t, r := i/d.DstStride, i%d.DstStride
+		if r >= d.Rows {
+			return 0, 0
+		}
+		var sum, abs float64
+		for k := range d.K {
+			xs := float64(x.Q[t*quant.Stride(d.K)+k]) * float64(x.Scale[t*quant.Blocks(d.K)+k/quant.Block])
+			p, m := xs*scaled[r*d.K+k], xs*least[r*d.K+k]
+			sum, abs = sum+p+m, abs+math.Abs(p)+math.Abs(m)
+		}
+		// Per block and term one rounding each of the scales' product and of the sum; dots are exact.
+		// Products of scales below the normal range lose up to half of its unit, times the dot.
+		return sum, float64(2*quant.Blocks(d.K)+2)*0x1p-24*abs + float64(quant.Blocks(d.K))*0x1p-150*32*128*128
+	})
+	h.Check("%d bits %+v", c.Bits(), d)
 }
 
 // newRows8 allocates rows of 8-bit activations.

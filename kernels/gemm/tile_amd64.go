@@ -250,6 +250,234 @@ func q8AVX512VNNIx2x6(a *tile)
 //go:noescape
 func q8AVX512VNNIx4x1(a *tile)
 
+//go:noescape
+func q4AVX2x1x1(a *tile)
+
+//go:noescape
+func q4AVX2x1x2(a *tile)
+
+//go:noescape
+func q4AVX2x1x3(a *tile)
+
+//go:noescape
+func q4AVX2x1x4(a *tile)
+
+//go:noescape
+func q4AVX2x2x2(a *tile)
+
+//go:noescape
+func q4AVX2x4x1(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx1x1(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx1x2(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx1x3(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx1x4(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx1x5(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx1x6(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx2x1(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx2x2(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx2x3(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx2x4(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx2x5(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx2x6(a *tile)
+
+//go:noescape
+func q4AVX512VNNIx4x1(a *tile)
+
+//go:noescape
+func q4lAVX2x1x1(a *tile)
+
+//go:noescape
+func q4lAVX2x1x2(a *tile)
+
+//go:noescape
+func q4lAVX2x1x3(a *tile)
+
+//go:noescape
+func q4lAVX2x1x4(a *tile)
+
+//go:noescape
+func q4lAVX2x2x2(a *tile)
+
+//go:noescape
+func q4lAVX2x4x1(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx1x1(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx1x2(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx1x3(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx1x4(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx1x5(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx1x6(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx2x1(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx2x2(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx2x3(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx2x4(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx2x5(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx2x6(a *tile)
+
+//go:noescape
+func q4lAVX512VNNIx4x1(a *tile)
+
+//go:noescape
+func q5AVX2x1x1(a *tile)
+
+//go:noescape
+func q5AVX2x1x2(a *tile)
+
+//go:noescape
+func q5AVX2x1x3(a *tile)
+
+//go:noescape
+func q5AVX2x1x4(a *tile)
+
+//go:noescape
+func q5AVX2x2x2(a *tile)
+
+//go:noescape
+func q5AVX2x4x1(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx1x1(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx1x2(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx1x3(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx1x4(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx1x5(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx1x6(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx2x1(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx2x2(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx2x3(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx2x4(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx2x5(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx2x6(a *tile)
+
+//go:noescape
+func q5AVX512VNNIx4x1(a *tile)
+
+//go:noescape
+func q6AVX2x1x1(a *tile)
+
+//go:noescape
+func q6AVX2x1x2(a *tile)
+
+//go:noescape
+func q6AVX2x1x3(a *tile)
+
+//go:noescape
+func q6AVX2x1x4(a *tile)
+
+//go:noescape
+func q6AVX2x2x2(a *tile)
+
+//go:noescape
+func q6AVX2x4x1(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx1x1(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx1x2(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx1x3(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx1x4(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx1x5(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx1x6(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx2x1(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx2x2(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx2x3(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx2x4(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx2x5(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx2x6(a *tile)
+
+//go:noescape
+func q6AVX512VNNIx4x1(a *tile)
+
 func f32AVX2(panels, tokens int, a *tile) {
 	switch panels<<4 | tokens {
 	case 1<<4 | 1:
@@ -467,5 +695,213 @@ func q8AVX512VNNI(panels, tokens int, a *tile) {
 		q8AVX512VNNIx4x1(a)
 	default:
 		panic("gemm.q8AVX512VNNI: no such tile")
+	}
+}
+
+func q4AVX2(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q4AVX2x1x1(a)
+	case 1<<4 | 2:
+		q4AVX2x1x2(a)
+	case 1<<4 | 3:
+		q4AVX2x1x3(a)
+	case 1<<4 | 4:
+		q4AVX2x1x4(a)
+	case 2<<4 | 2:
+		q4AVX2x2x2(a)
+	case 4<<4 | 1:
+		q4AVX2x4x1(a)
+	default:
+		panic("gemm.q4AVX2: no such tile")
+	}
+}
+
+func q4AVX512VNNI(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q4AVX512VNNIx1x1(a)
+	case 1<<4 | 2:
+		q4AVX512VNNIx1x2(a)
+	case 1<<4 | 3:
+		q4AVX512VNNIx1x3(a)
+	case 1<<4 | 4:
+		q4AVX512VNNIx1x4(a)
+	case 1<<4 | 5:
+		q4AVX512VNNIx1x5(a)
+	case 1<<4 | 6:
+		q4AVX512VNNIx1x6(a)
+	case 2<<4 | 1:
+		q4AVX512VNNIx2x1(a)
+	case 2<<4 | 2:
+		q4AVX512VNNIx2x2(a)
+	case 2<<4 | 3:
+		q4AVX512VNNIx2x3(a)
+	case 2<<4 | 4:
+		q4AVX512VNNIx2x4(a)
+	case 2<<4 | 5:
+		q4AVX512VNNIx2x5(a)
+	case 2<<4 | 6:
+		q4AVX512VNNIx2x6(a)
+	case 4<<4 | 1:
+		q4AVX512VNNIx4x1(a)
+	default:
+		panic("gemm.q4AVX512VNNI: no such tile")
+	}
+}
+
+func q4lAVX2(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q4lAVX2x1x1(a)
+	case 1<<4 | 2:
+		q4lAVX2x1x2(a)
+	case 1<<4 | 3:
+		q4lAVX2x1x3(a)
+	case 1<<4 | 4:
+		q4lAVX2x1x4(a)
+	case 2<<4 | 2:
+		q4lAVX2x2x2(a)
+	case 4<<4 | 1:
+		q4lAVX2x4x1(a)
+	default:
+		panic("gemm.q4lAVX2: no such tile")
+	}
+}
+
+func q4lAVX512VNNI(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q4lAVX512VNNIx1x1(a)
+	case 1<<4 | 2:
+		q4lAVX512VNNIx1x2(a)
+	case 1<<4 | 3:
+		q4lAVX512VNNIx1x3(a)
+	case 1<<4 | 4:
+		q4lAVX512VNNIx1x4(a)
+	case 1<<4 | 5:
+		q4lAVX512VNNIx1x5(a)
+	case 1<<4 | 6:
+		q4lAVX512VNNIx1x6(a)
+	case 2<<4 | 1:
+		q4lAVX512VNNIx2x1(a)
+	case 2<<4 | 2:
+		q4lAVX512VNNIx2x2(a)
+	case 2<<4 | 3:
+		q4lAVX512VNNIx2x3(a)
+	case 2<<4 | 4:
+		q4lAVX512VNNIx2x4(a)
+	case 2<<4 | 5:
+		q4lAVX512VNNIx2x5(a)
+	case 2<<4 | 6:
+		q4lAVX512VNNIx2x6(a)
+	case 4<<4 | 1:
+		q4lAVX512VNNIx4x1(a)
+	default:
+		panic("gemm.q4lAVX512VNNI: no such tile")
+	}
+}
+
+func q5AVX2(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q5AVX2x1x1(a)
+	case 1<<4 | 2:
+		q5AVX2x1x2(a)
+	case 1<<4 | 3:
+		q5AVX2x1x3(a)
+	case 1<<4 | 4:
+		q5AVX2x1x4(a)
+	case 2<<4 | 2:
+		q5AVX2x2x2(a)
+	case 4<<4 | 1:
+		q5AVX2x4x1(a)
+	default:
+		panic("gemm.q5AVX2: no such tile")
+	}
+}
+
+func q5AVX512VNNI(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q5AVX512VNNIx1x1(a)
+	case 1<<4 | 2:
+		q5AVX512VNNIx1x2(a)
+	case 1<<4 | 3:
+		q5AVX512VNNIx1x3(a)
+	case 1<<4 | 4:
+		q5AVX512VNNIx1x4(a)
+	case 1<<4 | 5:
+		q5AVX512VNNIx1x5(a)
+	case 1<<4 | 6:
+		q5AVX512VNNIx1x6(a)
+	case 2<<4 | 1:
+		q5AVX512VNNIx2x1(a)
+	case 2<<4 | 2:
+		q5AVX512VNNIx2x2(a)
+	case 2<<4 | 3:
+		q5AVX512VNNIx2x3(a)
+	case 2<<4 | 4:
+		q5AVX512VNNIx2x4(a)
+	case 2<<4 | 5:
+		q5AVX512VNNIx2x5(a)
+	case 2<<4 | 6:
+		q5AVX512VNNIx2x6(a)
+	case 4<<4 | 1:
+		q5AVX512VNNIx4x1(a)
+	default:
+		panic("gemm.q5AVX512VNNI: no such tile")
+	}
+}
+
+func q6AVX2(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q6AVX2x1x1(a)
+	case 1<<4 | 2:
+		q6AVX2x1x2(a)
+	case 1<<4 | 3:
+		q6AVX2x1x3(a)
+	case 1<<4 | 4:
+		q6AVX2x1x4(a)
+	case 2<<4 | 2:
+		q6AVX2x2x2(a)
+	case 4<<4 | 1:
+		q6AVX2x4x1(a)
+	default:
+		panic("gemm.q6AVX2: no such tile")
+	}
+}
+
+func q6AVX512VNNI(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q6AVX512VNNIx1x1(a)
+	case 1<<4 | 2:
+		q6AVX512VNNIx1x2(a)
+	case 1<<4 | 3:
+		q6AVX512VNNIx1x3(a)
+	case 1<<4 | 4:
+		q6AVX512VNNIx1x4(a)
+	case 1<<4 | 5:
+		q6AVX512VNNIx1x5(a)
+	case 1<<4 | 6:
+		q6AVX512VNNIx1x6(a)
+	case 2<<4 | 1:
+		q6AVX512VNNIx2x1(a)
+	case 2<<4 | 2:
+		q6AVX512VNNIx2x2(a)
+	case 2<<4 | 3:
+		q6AVX512VNNIx2x3(a)
+	case 2<<4 | 4:
+		q6AVX512VNNIx2x4(a)
+	case 2<<4 | 5:
+		q6AVX512VNNIx2x5(a)
+	case 2<<4 | 6:
+		q6AVX512VNNIx2x6(a)
+	case 4<<4 | 1:
+		q6AVX512VNNIx4x1(a)
+	default:
+		panic("gemm.q6AVX512VNNI: no such tile")
 	}
 }

@@ -61,6 +61,24 @@ func Q8Panel(panel []byte, rows []float32, n, k int) {
 	}
 }
 
+// Q8Round rounds a row to what a panel of 8-bit weights would hold of it, in place.
+func Q8Round(row []float32) {
+	for len(row) > 0 {
+		block := row[:min(Block, len(row))]
+		row = row[len(block):]
+		s := weightScale(block).Float32()
+		if s == 0 {
+			clear(block)
+			continue
+		}
+		inv := 1 / s
+		for i, v := range block {
+			q := int32(math.Float32bits(float32(v*inv)+0x1.8p23)) - 0x4b400000
+			block[i] = float32(max(-127, min(127, q))) * s
+		}
+	}
+}
+
 // Q8At returns element (r, i) of a panel of k columns.
 func Q8At(panel []byte, k, r, i int) float32 {
 	scale := binary.LittleEndian.Uint16(panel[Blocks(k)*Block*Rows+(i/Block*Rows+r)*2:])
@@ -74,4 +92,22 @@ func weightScale(block []float32) float16.Float16 {
 		m = max(m, v, -v)
 	}
 	return float16.Fromfloat32(min(m/127, 65504))
+}
+
+// Q8Copy copies block b of row r of a panel of k columns to row to of another.
+func Q8Copy(dst []byte, to int, src []byte, r, k, b int) {
+	for i := b * Block; i < (b+1)*Block; i += 4 {
+		copy(dst[(i/4*Rows+to)*4:][:4], src[(i/4*Rows+r)*4:])
+	}
+	scales := Blocks(k)*Block*Rows + b*Rows*2
+	copy(dst[scales+2*to:][:2], src[scales+2*r:])
+}
+
+// Q8Set stores the quantised weights of row r and block b of a panel of k columns, each plus 128,
+// and the bits of their scale.
+func Q8Set(panel []byte, k, r, b int, code *[Block]byte, scale uint16) {
+	for i := 0; i < Block; i += 4 {
+		copy(panel[((b*Block+i)/4*Rows+r)*4:][:4], code[i:])
+	}
+	binary.LittleEndian.PutUint16(panel[Blocks(k)*Block*Rows+(b*Rows+r)*2:], scale)
 }
