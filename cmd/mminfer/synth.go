@@ -34,9 +34,9 @@ The same model has the same weights on every machine.
 Shapes: ` + strings.Join(synth.Presets(), ", ") + `.
 The part after the last dash is the size. --config takes any config.json that mminfer
 can load.`,
-		Example: `  mminfer synth --arch mamba2 --size 130m -o /tmp/mamba2 && mminfer bench -m /tmp/mamba2
-  mminfer synth --arch granite-h --size 350m --type f32 -o /tmp/granite
-  mminfer synth --config config.json -o /tmp/mine`,
+		Example: `  mminfer synth --arch mamba2 --size 130m -o mamba2 && mminfer bench -m mamba2
+  mminfer synth --arch granite-h --size 350m --type f32 -o granite
+  mminfer synth --config config.json -o mine`,
 		Args: cobra.NoArgs,
 	}
 	f := c.Flags()
