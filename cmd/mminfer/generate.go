@@ -21,6 +21,7 @@ type generate struct {
 	sampling *samplingFlags
 	form     *constraintFlags
 
+	text             string // --prompt
 	file, save, load string
 	images           []string
 	json, verbose    bool
@@ -40,7 +41,7 @@ func (a *app) generateCommand() *cobra.Command {
 		Short: "Continue a text",
 		Long: `Generate continues a text and shows the continuation as it comes, after the text.
 
-The text comes from the arguments, from -f FILE, or from standard input if that is
+The text comes from the arguments or -p TEXT, from -f FILE, or from standard input if that is
 a file or a pipe; one line end at the end of a file or of standard input is dropped.
 
 A session saved by --save and loaded by --load goes on where it ended, without
@@ -61,7 +62,7 @@ those are enough for the shortest text. What cannot be enforced is refused.`,
   mminfer generate --load story.session -n 20
   mminfer generate "Once" -n 5 --greedy --json --logprobs 3
   mminfer generate --image sign.png "What does it say?"
-  mminfer generate --image sign.png "What does it say?" --save sign.session
+  mminfer generate --image sign.png -p "What does it say?" --save sign.session
   mminfer generate --load sign.session "How many circles?"
   mminfer generate "The fox" -n 20 --temperature 0.9 --samples 4 --seed 1
   mminfer generate "The name of the king was" --regex ' [A-Z][a-z]{2,9}'
@@ -71,6 +72,7 @@ those are enough for the shortest text. What cannot be enforced is refused.`,
 	}
 	f := c.Flags()
 	g.model = newModelFlags(c)
+	f.StringVarP(&g.text, "prompt", "p", "", "the `text`, in place of the arguments")
 	f.StringVarP(&g.file, "file", "f", "", "read the text from `FILE`, - for standard input")
 	g.sampling = newSamplingFlags(c)
 	g.form = newConstraintFlags(c)
@@ -148,6 +150,12 @@ func (g *generate) run(ctx context.Context, args []string) (err error) {
 
 // prompt reads the text to continue. Without a session there must be one.
 func (g *generate) prompt(args []string) (string, error) {
+	if g.text != "" {
+		if len(args) > 0 {
+			return "", usagef("a text as an argument and --prompt exclude each other")
+		}
+		args = []string{g.text}
+	}
 	text, found, err := g.readText(args, g.file)
 	if err != nil || found {
 		if len(args) == 0 {

@@ -193,6 +193,7 @@ func TestPictureNames(t *testing.T) {
 		{exitError, "mom_fla takes no pictures", []string{"embed", "-m", "../../models/testdata/golden/mom_fla", "--image", sign}},
 		{exitError, "another model", []string{"generate", "--load", story, "--image", sign, "What?"}},
 		{exitUsage, "nothing to embed", []string{"embed"}},
+		{exitUsage, "exclude each other", []string{"generate", "--image", sign, "-p", "What?", "What?"}},
 	} {
 		code, out, errs := cli(t, "", c.args...)
 		if code != c.code || out != "" || !strings.Contains(errs, c.want) || len(errs) > 400 {
@@ -244,7 +245,7 @@ func TestReader(t *testing.T) {
 	if wrong != 1 {
 		t.Errorf("%d answers are wrong, expected 1", wrong)
 	}
-	if out := must(t, "", "generate", "--image", readerPictures+"word_river.png", "What does it say?"); out != "river\n" {
+	if out := must(t, "", "generate", "--image", readerPictures+"word_river.png", "-p", "What does it say?"); out != "river\n" {
 		t.Errorf("found %q", out)
 	}
 	if out := must(t, "Read the text.\n", "generate", "--image", readerPictures+"number_2026.png", "--samples", "2", "--temperature", "0.1", "--seed", "1"); out != "--- 1 of 2, seed 1\n2026\n--- 2 of 2, seed 2\n2026\n" {
