@@ -13,6 +13,7 @@ import (
 
 	"github.com/mminfer/mminfer/loader"
 	"github.com/mminfer/mminfer/models"
+	"github.com/mminfer/mminfer/subnet"
 	"github.com/mminfer/mminfer/tensor"
 	"github.com/mminfer/mminfer/tokenizer"
 	"github.com/mminfer/mminfer/vision"
@@ -27,6 +28,9 @@ type Engine struct {
 	fingerprint [sha256.Size]byte
 	pool        *tensor.Pool
 	vocabulary  vocabulary // for constraints
+
+	family *family // nil unless the model is a subnet
+	subnet *subnet.Subnet
 
 	normalization vision.Normalization // of pictures
 
@@ -69,11 +73,14 @@ func newEngine(ck *loader.Checkpoint, err error, opts []Option) (*Engine, error)
 	o, start := newOptions(opts), time.Now()
 	e := &Engine{checkpoint: ck, pool: tensor.NewPool(o.threads)}
 	if err := e.load(o); err != nil {
+		if e.family != nil {
+			err = errors.Join(err, e.family.close())
+		}
 		e.pool.Close()
 		return nil, errors.Join(err, ck.Close())
 	}
 	o.logger.Info("model loaded", "type", e.model.Type, "parameters", e.model.Params, "format", e.model.Format.String(),
-		"bytes", e.model.WeightBytes(), "state_bytes", 4*e.model.StateFloats(), "seconds", time.Since(start).Seconds())
+		"bytes", e.weightBytes(), "state_bytes", 4*e.model.StateFloats(), "seconds", time.Since(start).Seconds())
 	return e, nil
 }
 
@@ -119,8 +126,7 @@ func (e *Engine) load(o options) error {
 			e.generation.EOS = append(e.generation.EOS, id)
 		}
 	}
-	e.model, err = models.New(e.checkpoint, models.Options{Format: o.format, Pool: e.pool, Progress: o.progress})
-	if err != nil {
+	if err := e.build(o); err != nil {
 		return err
 	}
 	for _, note := range e.model.Notes {
@@ -132,13 +138,9 @@ func (e *Engine) load(o options) error {
 		return fmt.Errorf("mminfer: tokenizer: ids up to %d, but the model has %d tokens", size-1, e.model.Vocab)
 	}
 	e.generation.EOS = slices.DeleteFunc(e.generation.EOS, func(id int32) bool { return id < 0 || int(id) >= e.model.Vocab })
-	model := e.model.Fingerprint()
-	h := sha256.New()
-	h.Write(model[:])
-	for _, b := range files {
-		h.Write(b)
+	if e.identify(files); e.family != nil {
+		e.family.files = files
 	}
-	e.fingerprint = [sha256.Size]byte(h.Sum(nil))
 	return nil
 }
 
@@ -178,9 +180,7 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	e.closed = true
-	e.pool.Close()
-	e.model.Close()
-	return e.checkpoint.Close()
+	return e.release()
 }
 
 // Info describes a loaded model.
@@ -195,15 +195,22 @@ type Info struct {
 	StateBytes    int64  `json:"state_bytes"`     // of a session, whatever the length of its text
 	BytesPerToken int64  `json:"bytes_per_token"` // that a session grows by, beside; 0 without full attention
 	Threads       int    `json:"threads"`
+
+	Shape string    `json:"shape,omitempty"` // of a subnet
+	Gates []float32 `json:"gates,omitempty"` // of its adapter's experts
 }
 
 // Info returns the model's description.
 func (e *Engine) Info() Info {
 	m := e.model
-	return Info{
-		m.Type, m.Format.String(), m.Layers(), m.Width, m.Vocab, m.Params, m.WeightBytes(),
-		int64(4 * m.StateFloats()), int64(4 * m.FloatsPerToken()), e.pool.Threads(),
+	i := Info{
+		Type: m.Type, Format: m.Format.String(), Layers: m.Layers(), Width: m.Width, Vocab: m.Vocab, Parameters: m.Params, WeightBytes: e.weightBytes(),
+		StateBytes: int64(4 * m.StateFloats()), BytesPerToken: int64(4 * m.FloatsPerToken()), Threads: e.pool.Threads(),
 	}
+	if e.subnet != nil {
+		i.Shape, i.Gates = e.subnet.Shape.String(), e.subnet.Gates
+	}
+	return i
 }
 
 // Tokenize returns the ids of a text. With special, control tokens written in the text are

@@ -16,6 +16,7 @@ type options struct {
 	logger   *slog.Logger
 	progress func(done, total int64)
 	template string
+	subnet   shaping
 }
 
 func newOptions(opts []Option) options {

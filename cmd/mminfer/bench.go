@@ -25,6 +25,8 @@ type bench struct {
 	tests                  list[benchTest, *benchTest]
 	reps, sessions         whole
 	form                   choice
+	shapes                 list[shapeFlag, *shapeFlag]
+	subnet                 *subnetFlags
 	json, noLimits         bool
 	cpuProfile, memProfile string
 
@@ -77,6 +79,8 @@ tok_s, cpu_s (processor time of all repetitions), reps and more.`,
 	f.StringVar(&b.memProfile, "memprofile", "", "write a heap profile to `FILE`")
 	_ = f.MarkHidden("cpuprofile") // fails only if the flag does not exist
 	_ = f.MarkHidden("memprofile")
+	f.Var(&b.shapes, "shape", "measure subnets of these shapes, such as 32x1,24x0.75")
+	b.subnet = newSubnetFlags(c)
 	completeQuant(c)
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(b.form.words, cobra.ShellCompDirectiveNoFileComp))
 	c.MarkFlagsMutuallyExclusive("json", "output")
@@ -92,9 +96,14 @@ func (b *bench) run(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
+	if b.shapes.values == nil {
+		b.shapes.values = make([]shapeFlag, 1)
+	}
 	for _, q := range b.quants.values {
-		if err == nil {
-			err = b.format(ctx, q.Format)
+		for _, s := range b.shapes.values {
+			if err == nil {
+				err = b.format(ctx, q.Format, s)
+			}
 		}
 	}
 	if err := errors.Join(err, stop(), writeHeapProfile(b.memProfile)); err != nil {
@@ -103,9 +112,14 @@ func (b *bench) run(ctx context.Context, _ []string) error {
 	return b.w.end()
 }
 
-// format measures the model in one format.
-func (b *bench) format(ctx context.Context, f tensor.Format) error {
-	ck, err := openCheckpoint(b.dir)
+// format measures the model, or a shape of it, in one format.
+func (b *bench) format(ctx context.Context, f tensor.Format, shape shapeFlag) error {
+	base, err := openCheckpoint(b.dir)
+	if err != nil {
+		return err
+	}
+	defer base.Close()
+	ck, err := b.subnet.open(base, shape, f)
 	if err != nil {
 		return err
 	}
@@ -113,7 +127,7 @@ func (b *bench) format(ctx context.Context, f tensor.Format) error {
 	most := slices.MaxFunc(b.threads.values, func(x, y whole) int { return x.value - y.value })
 	loading := tensor.NewPool(most.value)
 	bar := b.bar("packing weights", packingHidden, bytesText)
-	m, err := models.New(ck, models.Options{Format: f, Pool: loading, Progress: bar.set})
+	m, err := models.New(ck.model, models.Options{Format: f, Pool: loading, Progress: bar.set})
 	bar.done()
 	loading.Close()
 	if err != nil {
@@ -122,7 +136,7 @@ func (b *bench) format(ctx context.Context, f tensor.Format) error {
 	defer m.Close()
 	for _, t := range b.threads.values {
 		row := benchRow{
-			Model: modelName(b.dir), Type: m.Type, Quant: formatName(ck, f), Threads: t.value, Sessions: b.sessions.value, Reps: b.reps.value,
+			Model: modelName(b.dir), Type: m.Type, Shape: ck.about(), Quant: formatName(base, f), Threads: t.value, Sessions: b.sessions.value, Reps: b.reps.value,
 			Bytes: m.WeightBytes(), Params: m.Params, ISA: widestISA(),
 		}
 		if err := b.withThreads(ctx, m, row); err != nil {

@@ -13,6 +13,7 @@ import (
 type benchRow struct {
 	Model         string   `json:"model"`
 	Type          string   `json:"type"`
+	Shape         string   `json:"shape,omitempty"` // of a subnet
 	Quant         string   `json:"quant"`
 	Threads       int      `json:"threads"`
 	Test          string   `json:"test"`
@@ -125,7 +126,7 @@ func (w *mdRows) row(r benchRow) error {
 	if r.BytesPerToken > 0 {
 		perToken = bytesText(r.BytesPerToken)
 	}
-	return w.line([]string{r.Model, bytesText(r.Bytes), countText(r.Params), r.Quant, strconv.Itoa(r.Threads), test,
+	return w.line([]string{strings.TrimSpace(r.Model + " " + r.Shape), bytesText(r.Bytes), countText(r.Params), r.Quant, strconv.Itoa(r.Threads), test,
 		fmt.Sprintf("%.2f ± %.2f", r.Rate, r.Deviation), perToken, r.shareText(), r.ISA})
 }
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mminfer/mminfer/loader"
 	"github.com/mminfer/mminfer/models"
+	"github.com/mminfer/mminfer/tensor"
 )
 
 // inspected describes a model.
@@ -29,8 +29,18 @@ type inspected struct {
 	StateBytes  int64            `json:"state_bytes"`        // of a session
 	GrowthBytes int64            `json:"bytes_per_token"`    // that a session grows by
 	Pictures    *pictureInfo     `json:"pictures,omitempty"` // none: it takes none
+	Subnet      *subnetInfo      `json:"subnet,omitempty"`   // none: the model is whole
 	Notes       []string         `json:"notes,omitempty"`    // what is odd about the checkpoint
 	Tensors     []tensorInfo     `json:"tensors,omitempty"`
+}
+
+// subnetInfo is what is kept of a model.
+type subnetInfo struct {
+	Shape   string    `json:"shape"`
+	Gates   []float32 `json:"gates,omitempty"` // of the adapter's experts
+	Layers  []int     `json:"layers"`          // of the whole model
+	Heads   []int     `json:"heads"`           // of each of them
+	Neurons []int     `json:"neurons"`
 }
 
 // pictureInfo is how a model takes pictures.
@@ -80,12 +90,13 @@ Without DIR it describes the built-in model.`,
 	}
 	c.Flags().BoolVar(&tensors, "tensors", false, "list the tensors")
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	cut := newSubnetFlags(c).shapeOf()
 	return a.command(c, func(_ context.Context, args []string) error {
 		dir := ""
 		if len(args) > 0 {
 			dir = args[0]
 		}
-		i, err := inspect(dir, tensors)
+		i, err := inspect(dir, tensors, cut)
 		if err != nil {
 			return err
 		}
@@ -106,37 +117,54 @@ func directories(*cobra.Command, []string, string) ([]cobra.Completion, cobra.Sh
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
-func inspect(dir string, tensors bool) (*inspected, error) {
-	ck, err := openCheckpoint(dir)
+func inspect(dir string, tensors bool, cut *subnetFlags) (*inspected, error) {
+	whole, err := openCheckpoint(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer whole.Close()
+	ck, err := cut.open(whole, cut.shape, tensor.FormatAuto)
 	if err != nil {
 		return nil, err
 	}
 	defer ck.Close()
-	m, err := models.New(ck, models.Options{BindOnly: true})
+	m, err := models.New(ck.model, models.Options{BindOnly: true})
 	if err != nil {
 		return nil, err
 	}
 	defer m.Close()
 	i := &inspected{
 		Model: modelName(dir), Type: m.Type, Layers: m.Layers(), Width: m.Width, Vocab: m.Vocab, Parameters: m.Params,
-		Bytes: ck.Bytes(), ByType: map[string]int64{},
+		ByType:     map[string]int64{},
 		StateBytes: int64(4 * m.StateFloats()), GrowthBytes: int64(4 * m.FloatsPerToken()),
 	}
 	if p, ok := m.Pictures(); ok {
 		i.Pictures = &pictureInfo{p.Size, p.Patch, p.Rows, p.MinTiles, p.MaxTiles, p.Thumbnail, int(p.Token)}
 	}
 	i.Notes = m.Notes
-	i.addTensors(ck, tensors)
+	if s := ck.subnet; s != nil {
+		i.Subnet = &subnetInfo{Shape: s.Shape.String(), Gates: s.Gates}
+		for _, l := range s.Layers {
+			i.Subnet.Layers = append(i.Subnet.Layers, l.Index)
+			i.Subnet.Heads, i.Subnet.Neurons = append(i.Subnet.Heads, len(l.Heads)), append(i.Subnet.Neurons, len(l.Neurons))
+		}
+	}
+	i.addTensors(ck.model, tensors)
 	return i, nil
 }
 
-func (i *inspected) addTensors(ck *loader.Checkpoint, list bool) {
+func (i *inspected) addTensors(ck models.Checkpoint, list bool) {
 	for _, name := range ck.Names() {
 		t, _ := ck.Tensor(name)
+		bytes := len(t.Data)
+		if t.Data == nil {
+			bytes = t.Elements() * t.Type.Size()
+		}
 		i.TensorCount++
-		i.ByType[t.Type.String()] += int64(len(t.Data))
+		i.Bytes += int64(bytes)
+		i.ByType[t.Type.String()] += int64(bytes)
 		if list {
-			i.Tensors = append(i.Tensors, tensorInfo{name, t.Type.String(), append([]int{}, t.Shape...), len(t.Data)})
+			i.Tensors = append(i.Tensors, tensorInfo{name, t.Type.String(), append([]int{}, t.Shape...), bytes})
 		}
 	}
 }
@@ -164,6 +192,13 @@ func (i *inspected) write(out io.Writer) error {
 	}
 	if i.Pictures != nil {
 		rows = append(rows, [2]string{"pictures", i.Pictures.String()})
+	}
+	if s := i.Subnet; s != nil {
+		list := func(v any) string { return strings.Trim(fmt.Sprint(v), "[]") }
+		rows = append(rows, [][2]string{{"shape", s.Shape}, {"kept layers", list(s.Layers)}, {"their heads", list(s.Heads)}, {"their neurons", list(s.Neurons)}}...)
+		if s.Gates != nil {
+			rows = append(rows, [2]string{"gates", list(s.Gates)})
+		}
 	}
 	for _, note := range i.Notes {
 		rows = append(rows, [2]string{"note", note})

@@ -23,6 +23,7 @@ type modelFlags struct {
 	pictures bool // without dir it is the built-in model that takes pictures
 	threads  *whole
 	quant    *format
+	subnet   *subnetFlags
 }
 
 // modelFlag adds -m.
@@ -35,6 +36,7 @@ func newModelFlags(c *cobra.Command) *modelFlags {
 	m := new(modelFlags)
 	modelFlag(c, &m.dir)
 	m.threads, m.quant = threadsFlag(c), quantFlag(c)
+	m.subnet = newSubnetFlags(c).shapeOf()
 	return m
 }
 
@@ -81,7 +83,7 @@ func (a *app) open(ctx context.Context, m *modelFlags, more ...mminfer.Option) (
 	opts := []mminfer.Option{
 		mminfer.WithThreads(m.threads.value), mminfer.WithFormat(m.quant.Format), mminfer.WithProgress(bar.set),
 	}
-	opts = append(opts, more...)
+	opts = append(append(opts, m.subnet.options()...), more...)
 	type result struct {
 		e   *mminfer.Engine
 		err error
