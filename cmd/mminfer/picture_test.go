@@ -229,7 +229,10 @@ func TestReader(t *testing.T) {
 		t.Fatal(err, len(want.Pictures))
 	}
 	wrong := 0
-	for _, p := range want.Pictures {
+	for i, p := range want.Pictures {
+		if testing.Short() && i%4 != 0 {
+			continue
+		}
 		var g generated
 		out := must(t, "", "generate", "--image", readerPictures+p.File, p.Question, "--json")
 		if err := json.Unmarshal([]byte(out), &g); err != nil {
@@ -327,29 +330,29 @@ func TestEmbed(t *testing.T) {
 		if err := json.Unmarshal([]byte(must(t, "", append([]string{"embed"}, args...)...)), &e); err != nil {
 			t.Fatal(err)
 		}
-		line := strings.Split(strings.TrimSpace(must(t, "", append([]string{"embed", "--csv"}, args...)...)), ",")
-		if len(line) != len(e.Embedding) {
-			t.Fatalf("%d numbers on a line, %d in JSON", len(line), len(e.Embedding))
-		}
-		for i, word := range line {
-			if x, err := strconv.ParseFloat(word, 32); err != nil || float32(x) != e.Embedding[i] {
-				t.Fatalf("number %d: %s on a line, %v in JSON", i, word, e.Embedding[i])
-			}
-		}
 		return e.Embedding
 	}
 	river, morning := readerPictures+"word_river.png", readerPictures+"word_morning.png"
 	a, b, c := vector("--image", river), vector("--image", morning), vector("--image", river, "What does it say?")
-	if len(a) != 128 || slices.Equal(a, b) || slices.Equal(a, c) || len(vector("Once upon a time")) == 128 {
+	if len(a) != 128 || slices.Equal(a, b) || slices.Equal(a, c) {
 		t.Errorf("%d numbers, or two vectors are the same", len(a))
 	}
-	e, err := mminfer.OpenFS(demo.FS, demo.Fable)
+	line := strings.Split(strings.TrimSpace(must(t, "", "embed", "--image", river, "--csv")), ",")
+	if len(line) != len(a) {
+		t.Fatalf("%d numbers on a line, %d in JSON", len(line), len(a))
+	}
+	for i, word := range line {
+		if x, err := strconv.ParseFloat(word, 32); err != nil || float32(x) != a[i] {
+			t.Fatalf("number %d: %s on a line, %v in JSON", i, word, a[i])
+		}
+	}
+	e, err := mminfer.OpenFS(demo.FS, demo.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	want, err := e.Embed(t.Context(), "Once upon a time")
-	if got := vector("Once upon a time"); err != nil || !slices.Equal(got, want) {
+	want, err := e.Embed(t.Context(), "How many circles?")
+	if got := vector("-m", "reader", "How many circles?"); err != nil || !slices.Equal(got, want) {
 		t.Errorf("the library says otherwise (%v)", err)
 	}
 }
