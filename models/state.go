@@ -89,6 +89,17 @@ func (s *State) Truncate(n int) bool {
 	return true
 }
 
+// Skip advances by n tokens without computing them: recurrences keep what they hold, and keys and
+// values are zero. What then follows has the cost of that depth and no meaning: it is for measuring.
+func (s *State) Skip(n int) {
+	for _, kv := range s.kv {
+		if kv != nil {
+			kv.Skip(n)
+		}
+	}
+	s.pos += n
+}
+
 // Reserve makes room for n more tokens, so that absorbing them does not allocate.
 func (s *State) Reserve(n int) {
 	for _, kv := range s.kv {

@@ -357,3 +357,21 @@ func FuzzState(f *testing.F) {
 		advance(t, m, s, 1, 2, 3)
 	})
 }
+
+// TestSkip continues after skipped tokens: pages are held and bytes counted as if they were computed.
+func TestSkip(t *testing.T) {
+	for _, name := range []string{"hf_qwen3_next", "hf_mistral"} {
+		m := open(t, "testdata/golden/"+name, models.Options{})
+		skipped, real := m.NewState(), m.NewState()
+		skipped.Skip(200)
+		advance(t, m, real, text(m, 200, 1)...)
+		if skipped.Pos() != 200 || skipped.Bytes() != real.Bytes() {
+			t.Errorf("%s: position %d, %d bytes, expected 200, %d", name, skipped.Pos(), skipped.Bytes(), real.Bytes())
+		}
+		for _, x := range advance(t, m, skipped, text(m, 70, 2)...) {
+			if math.IsNaN(float64(x)) {
+				t.Fatalf("%s: not a number", name)
+			}
+		}
+	}
+}

@@ -130,6 +130,14 @@ func (kv *KV) extend(n int) {
 	kv.len += n
 }
 
+// Skip makes the next n positions part of the cache with keys and values of zero.
+func (kv *KV) Skip(n int) {
+	for ; n > 0; n -= PageLen {
+		kv.extend(min(n, PageLen))
+		kv.slide()
+	}
+}
+
 // put stores a position that the cache was extended by. Different ones may be put at the same time.
 func (kv *KV) put(pos int, k, v []float32) {
 	data, at := kv.pages[pos/PageLen-kv.first].data, pos%PageLen

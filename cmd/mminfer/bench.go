@@ -27,7 +27,7 @@ type bench struct {
 	form                   choice
 	shapes                 list[shapeFlag, *shapeFlag]
 	subnet                 *subnetFlags
-	json, noLimits         bool
+	json, noLimits, skip   bool
 	cpuProfile, memProfile string
 
 	limits map[int]limits // by threads
@@ -59,7 +59,10 @@ pp, both measured in the same run with the same threads. bytes/token are active
 weights and state, read and written. On a busy machine the figures mean little.
 
 -o jsonl, or --json, writes one JSON object a line: model, quant, threads, test,
-tok_s, cpu_s (processor time of all repetitions), reps and more.`,
+tok_s, cpu_s (processor time of all repetitions), reps and more.
+
+Depths of hours of prefill are within reach of --skip-depth: the context has the
+size of real keys and values and none of their meaning.`,
 		Example: `  mminfer bench
   mminfer bench -m demo/fable --tests pp512,tg64,tg64@1024 -t 1,2 --quant bf16,q8
   mminfer bench --tests tg64 --sessions 8 --reps 3 --json`,
@@ -74,6 +77,7 @@ tok_s, cpu_s (processor time of all repetitions), reps and more.`,
 	f.Var(&b.sessions, "sessions", "sequences computed together; tok/s is of all of them")
 	f.VarP(&b.form, "output", "o", "md, csv, json or jsonl")
 	f.BoolVar(&b.json, "json", false, "the same as -o jsonl")
+	f.BoolVar(&b.skip, "skip-depth", false, "reach the depth of tests without computing it: keys and values there are zero")
 	f.BoolVar(&b.noLimits, "no-limits", false, "do not measure the machine's limits; the share stays empty")
 	f.StringVar(&b.cpuProfile, "cpuprofile", "", "write a CPU profile to `FILE`")
 	f.StringVar(&b.memProfile, "memprofile", "", "write a heap profile to `FILE`")

@@ -17,6 +17,7 @@ type benchRow struct {
 	Quant         string   `json:"quant"`
 	Threads       int      `json:"threads"`
 	Test          string   `json:"test"`
+	Skipped       bool     `json:"skipped,omitempty"` // the depth was not computed
 	Sessions      int      `json:"sessions"`
 	Rate          float64  `json:"tok_s"`
 	Deviation     float64  `json:"tok_s_sd"`

@@ -42,7 +42,7 @@ func newBenchRunner(m *models.Model, pool *tensor.Pool, sessions int) *benchRunn
 
 // measure runs a test and fills in its rate. Every repetition begins at the same states.
 func (b *bench) measure(ctx context.Context, r *benchRunner, t benchTest, row *benchRow) error {
-	if err := r.descend(ctx, t.depth); err != nil {
+	if err := r.descend(ctx, t.depth, b.skip); err != nil {
 		return err
 	}
 	warm := t
@@ -70,7 +70,7 @@ func (b *bench) measure(ctx context.Context, r *benchRunner, t benchTest, row *b
 		cpu, known = cpu+after-before, known && ok
 		rates = append(rates, float64(t.n*len(r.starts))/elapsed)
 	}
-	row.Test = t.name
+	row.Test, row.Skipped = t.name, b.skip && t.depth > 0
 	row.Rate, row.Deviation = mean(rates)
 	if known {
 		row.CPU = &cpu
@@ -78,13 +78,19 @@ func (b *bench) measure(ctx context.Context, r *benchRunner, t benchTest, row *b
 	return nil
 }
 
-// descend brings the states that tests begin with to a depth.
-func (r *benchRunner) descend(ctx context.Context, depth int) error {
+// descend brings the states that tests begin with to a depth, with or without computing it.
+func (r *benchRunner) descend(ctx context.Context, depth int, skip bool) (err error) {
 	for i := range r.starts {
 		r.starts[i] = r.m.NewState()
 		r.batch.Seqs[i].State = r.starts[i]
 	}
-	err := r.feed(ctx, depth, models.WantNone)
+	if skip {
+		for _, s := range r.starts {
+			s.Skip(depth)
+		}
+	} else {
+		err = r.feed(ctx, depth, models.WantNone)
+	}
 	for i := range r.starts {
 		r.batch.Seqs[i].State = r.m.NewState()
 	}
