@@ -40,6 +40,7 @@ type binding struct {
 	errs   []error
 	failed int // errors, those counted but not kept included
 	jobs   []job
+	plain  bool
 
 	recording bool
 	recorded  []tensor.Tensor
@@ -50,8 +51,17 @@ type job struct {
 	dst    *Linear
 	format tensor.Format
 	parts  []tensor.Tensor
-	taps   bool // the filters of a convolution, whose columns are to be in the order of a [tensor.Convolution]
+	as     packing
 }
+
+// packing is what a job makes of its parts.
+type packing uint8
+
+const (
+	asMatrix   packing = iota
+	asTaps             // the filters of a convolution: columns in the order of a [tensor.Convolution]
+	asWinograd         // the same for Winograd's filtering
+)
 
 // Bind returns a window over the whole source. Projections will be packed in the given format.
 func Bind(src Source, format tensor.Format) Params {
@@ -205,7 +215,7 @@ func (p Params) Conv(filters tensor.Tensor, exact bool) *Linear {
 		l = p.Exact
 	}
 	conv := l(filters)
-	p.b.jobs[len(p.b.jobs)-1].taps = true
+	p.b.jobs[len(p.b.jobs)-1].as = asTaps
 	return conv
 }
 
@@ -215,6 +225,23 @@ func (p Params) Projects(name string) bool {
 		return slices.ContainsFunc(j.parts, func(t tensor.Tensor) bool { return t.Name == name })
 	})
 }
+
+// winogradChannels are the fewest for which Winograd's filtering was measured to be faster.
+const winogradChannels = 64
+
+// Conv3x3 is Conv for filters of 3 by 3 taps that move by one pixel, with a zero on all sides. In float32, and with enough channels, it is
+// made ready for Winograd's filtering: faster by 1.5 to 2 and 16/9 as large, with an error some times that of a sum.
+func (p Params) Conv3x3(filters tensor.Tensor) *Linear {
+	conv := p.Conv(filters, false)
+	j := &p.b.jobs[len(p.b.jobs)-1]
+	if j.format.For(filters.Type) == tensor.FormatF32 && !p.b.plain && min(filters.Shape[0], filters.Shape[1]) >= winogradChannels {
+		j.as = asWinograd
+	}
+	return conv
+}
+
+// Plain asks for convolutions that are sums of products, without Winograd's filtering.
+func (p Params) Plain() { p.b.plain = true }
 
 // Err returns everything that was wrong, the tensors that nobody took included.
 func (p Params) Err() error {
@@ -255,9 +282,6 @@ func (p Params) Load(arena *tensor.Arena, pool *tensor.Pool, progress func(done,
 		total += j.bytes()
 	}
 	for i, j := range p.b.jobs {
-		if j.taps {
-			j.parts = []tensor.Tensor{tensor.Taps(j.parts[0])}
-		}
 		p.b.pack(j, arena, pool)
 		p.b.jobs[i] = job{} // a checkpoint may have made the bytes for this alone
 		if done += j.bytes(); progress != nil {
@@ -269,6 +293,13 @@ func (p Params) Load(arena *tensor.Arena, pool *tensor.Pool, progress func(done,
 
 // pack packs one weight; what a [Packer] packs lies apart.
 func (b *binding) pack(j job, arena *tensor.Arena, pool *tensor.Pool) {
+	switch j.as {
+	case asTaps:
+		j.parts = []tensor.Tensor{tensor.Taps(j.parts[0])}
+	case asWinograd:
+		j.dst.W = tensor.PackWinograd(arena, pool, j.parts[0])
+		return
+	}
 	packer, ok := b.src.(Packer)
 	if !ok {
 		j.dst.W = tensor.Pack(arena, pool, j.format, j.parts...)

@@ -38,6 +38,15 @@ func Convolve(ws *Workspace, c Convolution) {
 	c.Window.PixelStride = c.X.Stride
 	c.check()
 	mark := ws.Mark()
+	defer ws.Release(mark)
+	switch {
+	case c.W.winograd:
+		convolveWinograd(ws, c)
+		return
+	case len(c.W.parts) > 1:
+		c.apart(ws)
+		return
+	}
 	t := Local[convolving](ws)
 	t.plan(c, ws)
 	if c.Dst.Rows*c.W.Rows*c.W.Cols < serial {
@@ -48,7 +57,27 @@ func Convolve(ws *Workspace, c Convolution) {
 		ws.Pool.Run(t.parts(), t)
 	}
 	*t = convolving{}
-	ws.Release(mark)
+}
+
+// apart runs the convolution for each part of its weight.
+func (c *Convolution) apart(ws *Workspace) {
+	from := 0
+	for i, p := range c.W.parts {
+		one, to := *c, from+p.rows
+		one.W = &Weight{Format: p.format, Rows: p.rows, Cols: c.W.Cols, parts: c.W.parts[i : i+1]}
+		one.Dst = c.Dst.Columns(from, to)
+		if c.Bias != nil {
+			one.Bias = c.Bias[from:to]
+		}
+		if c.Sample.Rows > 0 {
+			one.Sample = c.Sample.Columns(from, to)
+		}
+		if c.Plus.Rows > 0 {
+			one.Plus = c.Plus.Columns(from, to)
+		}
+		Convolve(ws, one)
+		from = to
+	}
 }
 
 func (c *Convolution) check() {
@@ -61,35 +90,55 @@ func (c *Convolution) check() {
 	}
 }
 
+// split cuts n units, pixels or tiles, into strips, and strips and panels into parts: by strips where there are enough of
+// them, and by panels where not.
+type split struct {
+	n                   int
+	strip, strips       int // units of a strip, and how many strips there are
+	perPart, stripParts int // strips of a part
+	panels, panelParts  int // panels of a part
+}
+
+func newSplit(n, strip, panels, want int) split {
+	s := split{n: n, strip: min(strip, max(n, 1)), panels: panels, panelParts: 1}
+	s.strips = (n + s.strip - 1) / s.strip
+	if s.strips < want && panels > tilePanels {
+		s.panelParts = min((want+s.strips-1)/max(s.strips, 1), panels/tilePanels)
+		s.panels = (panels/tilePanels + s.panelParts - 1) / s.panelParts * tilePanels
+		s.panelParts = (panels + s.panels - 1) / s.panels
+	}
+	s.perPart = max(1, (s.strips*s.panelParts+want-1)/want)
+	s.stripParts = (s.strips + s.perPart - 1) / s.perPart
+	return s
+}
+
+func (s *split) parts() int { return s.stripParts * s.panelParts }
+
+// part returns a part's units, from to to-1, and its first panel.
+func (s *split) part(i int) (from, to, panel int) {
+	strip := i / s.panelParts * s.perPart
+	return strip * s.strip, min((strip+s.perPart)*s.strip, s.n), i % s.panelParts * s.panels
+}
+
 // convolving is the task of Convolve. A part is a range of strips of output pixels and a range of panels.
 type convolving struct {
 	Convolution
-	strip, strips       int // output pixels of a strip, and how many strips there are
-	perPart, pixelParts int // strips of a part
-	panels, panelParts  int // panels of a part
-	run                 int // columns of a patch at a time
-	patches             Mat // scratch of all parts, strip rows each
-	rows                quant.Rows8
-	products            Mat
+	split
+	run      int // columns of a patch at a time
+	patches  Mat // scratch of all parts, strip rows each
+	rows     quant.Rows8
+	products Mat
 }
 
-// plan cuts the work: by pixels where there are enough of them, and by panels where not.
+// plan cuts the work and takes scratch.
 func (t *convolving) plan(c Convolution, ws *Workspace) {
-	pixels, panels := c.Dst.Rows, gemm.Panels(c.W.Rows)
-	*t = convolving{Convolution: c, strip: min(stripPixels, max(pixels, 1)), run: min(gemm.Run, c.W.Cols), panels: panels, panelParts: 1}
+	*t = convolving{Convolution: c, run: min(gemm.Run, c.W.Cols)}
+	strip := stripPixels
 	if c.W.Format.Quantised() {
 		t.run = c.W.Cols
-		t.strip = min(t.strip, max(12, patchFloats/c.W.Cols))
+		strip = min(strip, max(12, patchFloats/c.W.Cols))
 	}
-	t.strips = (pixels + t.strip - 1) / t.strip
-	want := ws.Pool.Threads() * partsPerThread
-	if t.strips < want && panels > tilePanels {
-		t.panelParts = min((want+t.strips-1)/max(t.strips, 1), panels/tilePanels)
-		t.panels = (panels/tilePanels + t.panelParts - 1) / t.panelParts * tilePanels
-		t.panelParts = (panels + t.panels - 1) / t.panels
-	}
-	t.perPart = max(1, (t.strips*t.panelParts+want-1)/want)
-	t.pixelParts = (t.strips + t.perPart - 1) / t.perPart
+	t.split = newSplit(c.Dst.Rows, strip, gemm.Panels(c.W.Rows), ws.Pool.Threads()*partsPerThread)
 	all := t.strip * t.parts()
 	switch {
 	case c.W.Format.Quantised():
@@ -102,15 +151,12 @@ func (t *convolving) plan(c Convolution, ws *Workspace) {
 	}
 }
 
-func (t *convolving) parts() int { return t.pixelParts * t.panelParts }
-
 // Do runs one part.
 func (t *convolving) Do(part int) {
-	strip, panel := part/t.panelParts*t.perPart, part%t.panelParts*t.panels
+	from, to, panel := t.part(part)
 	cols := [2]int{panel * gemm.Rows, min((panel+t.panels)*gemm.Rows, t.W.Rows)}
-	for end := min(strip+t.perPart, t.strips); strip < end; strip++ {
-		from := strip * t.strip
-		n := min(t.strip, t.Dst.Rows-from)
+	for ; from < to; from += t.strip {
+		n := min(t.strip, to-from)
 		if t.W.Format.Quantised() {
 			t.quantized(part, from, n, cols)
 			continue
@@ -121,7 +167,7 @@ func (t *convolving) Do(part int) {
 }
 
 // start sets output pixels to what does not depend on the patches, for columns cols.
-func (t *convolving) start(from, n int, cols [2]int) {
+func (t *Convolution) start(from, n int, cols [2]int) {
 	image := t.Window.OutH * t.Window.OutW
 	for p := from; p < from+n; p++ {
 		dst := t.Dst.Row(p)[cols[0]:cols[1]]

@@ -2,10 +2,16 @@ package tensor
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"strings"
 	"testing"
 
+	"github.com/x448/float16"
+
+	"github.com/mminfer/mminfer/internal/cputime"
 	"github.com/mminfer/mminfer/kernels/conv"
 )
 
@@ -13,6 +19,7 @@ import (
 type convolutionCase struct {
 	Convolution
 	rounded [][]float32 // the weight's rows as the product sees them
+	filters Tensor
 }
 
 func randomMat(rng *rand.Rand, rows, cols int) Mat {
@@ -37,6 +44,7 @@ func newConvolution(rng *rand.Rand, format Format, g conv.Window, out int) *conv
 		c.W.Row(row, r)
 		c.rounded = append(c.rounded, row)
 	}
+	c.filters = filters
 	return c
 }
 
@@ -89,6 +97,57 @@ var convolutionWindows = []struct {
 	{conv.Window{N: 1, H: 8, W: 8, C: 4, KH: 2, KW: 2, Step: 2, OutH: 4, OutW: 4}, 48},
 }
 
+// winogradWindows are those that Winograd's filtering does.
+var winogradWindows = []struct {
+	g   conv.Window
+	out int
+}{
+	{conv.Window{N: 2, H: 9, W: 7, C: 5, KH: 3, KW: 3, Step: 1, Top: 1, Left: 1, OutH: 9, OutW: 7}, 19},
+	{conv.Window{N: 3, H: 7, W: 9, C: 33, KH: 3, KW: 3, Step: 1, Top: 1, Left: 1, OutH: 7, OutW: 9, Halve: true}, 33},
+	{conv.Window{N: 1, H: 24, W: 26, C: 40, KH: 3, KW: 3, Step: 1, Top: 1, Left: 1, OutH: 24, OutW: 26}, 130},
+	{conv.Window{N: 1, H: 1, W: 1, C: 300, KH: 3, KW: 3, Step: 1, Top: 1, Left: 1, OutH: 1, OutW: 1}, 16},
+}
+
+// TestWinograd holds convolutions by Winograd's filtering to the sum in float64: a tile's transforms and products round some
+// forty times more, and their numbers are up to 16·9/4 times as large as the sum's for the inputs of a tile instead of a patch. It is one result, too.
+func TestWinograd(t *testing.T) {
+	pool := NewPool(3)
+	defer pool.Close()
+	for _, w := range winogradWindows {
+		c := newConvolution(rand.New(rand.NewPCG(5, 6)), FormatF32, w.g, w.out)
+		direct := c.Convolution
+		direct.Dst = NewMat(c.Dst.Rows, c.Dst.Cols)
+		Convolve(&Workspace{}, direct)
+		fast := c.Convolution
+		fast.W = PackWinograd(new(Arena), pool, c.filters)
+		Convolve(&Workspace{}, fast)
+		// Σ|w·x| of a tile of normal numbers is about 16·C·(2/π); its spread is far below that.
+		bound := float64(w.g.C+40) * 0x1p-24 * 16 * float64(w.g.C) * 9 / 4
+		for i := range c.Dst.Rows {
+			for j, v := range direct.Dst.Row(i) {
+				if d := math.Abs(float64(fast.Dst.Row(i)[j] - v)); !(d <= bound) {
+					t.Fatalf("%+v: [%d %d] = %v, want %v ± %.2g", w.g, i, j, fast.Dst.Row(i)[j], v, bound)
+				}
+			}
+		}
+		threads := fast
+		threads.Dst = NewMat(c.Dst.Rows, c.Dst.Cols)
+		for i := range c.Dst.Rows {
+			copy(threads.Dst.Row(i), c.Plus.Row(i))
+		}
+		threads.Plus = threads.Dst
+		Convolve(&Workspace{Pool: pool}, threads)
+		sameMat(t, "3 threads, in place", threads.Dst, fast.Dst)
+		one, last := fast, w.g.N-1
+		one.Window.N = 1
+		pixels, area := one.Window.Pixels(), one.Window.Rows()
+		one.X, one.Dst = c.X.Slice(last*pixels, (last+1)*pixels), NewMat(area, w.out)
+		one.Sample, one.Plus = c.Sample.Slice(last, last+1), c.Plus.Slice(last*area, (last+1)*area)
+		Convolve(&Workspace{}, one)
+		sameMat(t, "alone", one.Dst, fast.Dst.Slice(last*area, (last+1)*area))
+	}
+}
+
 func TestConvolve(t *testing.T) {
 	for _, format := range []Format{FormatF32, FormatBF16, FormatF16, FormatQ8} {
 		for _, w := range convolutionWindows {
@@ -96,6 +155,36 @@ func TestConvolve(t *testing.T) {
 			Convolve(&Workspace{}, c.Convolution)
 			c.check(t, format.String())
 		}
+	}
+}
+
+// TestConvolveParts: a weight of several formats gives what each of them does.
+func TestConvolveParts(t *testing.T) {
+	w := convolutionWindows[0]
+	var both []Tensor
+	var alone []*convolutionCase
+	for i, format := range []Format{FormatF32, FormatF16} {
+		c := newConvolution(rand.New(rand.NewPCG(7, uint64(i))), format, w.g, w.out)
+		half := Taps(c.filters)
+		if format == FormatF16 {
+			half.Type, half.Data = F16, nil
+			for _, row := range c.rounded {
+				for _, v := range row {
+					half.Data = binary.LittleEndian.AppendUint16(half.Data, float16.Fromfloat32(v).Bits())
+				}
+			}
+		}
+		both, alone = append(both, half), append(alone, c)
+	}
+	c := alone[0].Convolution
+	c.W, c.Dst, c.Bias, c.Sample = Pack(new(Arena), nil, FormatAuto, both...), NewMat(w.g.Rows(), 2*w.out), append(append([]float32(nil), c.Bias...), c.Bias...), Mat{}
+	c.Plus = Mat{}
+	Convolve(&Workspace{}, c)
+	for i := range alone {
+		one := alone[0].Convolution
+		one.W, one.Dst, one.Sample, one.Plus = alone[i].W, NewMat(w.g.Rows(), w.out), Mat{}, Mat{}
+		Convolve(&Workspace{}, one)
+		sameMat(t, "part", c.Dst.Columns(i*w.out, (i+1)*w.out), one.Dst)
 	}
 }
 
@@ -160,23 +249,32 @@ func TestConvolveRefuses(t *testing.T) {
 	}
 }
 
-// BenchmarkConvolve is the middle convolution of Stable Diffusion's largest images and one of a small network's.
+// BenchmarkConvolve is the middle convolution of Stable Diffusion's largest images, and smaller ones. GFLOP/s count the
+// convolution's own products, also where Winograd's filtering does with fewer.
 func BenchmarkConvolve(b *testing.B) {
-	for _, s := range []struct {
-		name   string
-		h, w   int
-		in     int
-		format Format
-	}{{"64x64x320/f32", 64, 64, 320, FormatF32}, {"32x32x128/f32", 32, 32, 128, FormatF32}, {"8x8x256/f32", 8, 8, 256, FormatF32}, {"32x32x128/q8", 32, 32, 128, FormatQ8}} {
-		b.Run(s.name, func(b *testing.B) {
-			g := conv.Window{N: 1, H: s.h, W: s.w, C: s.in, KH: 3, KW: 3, Step: 1, Top: 1, Left: 1, OutH: s.h, OutW: s.w}
-			c := newConvolution(rand.New(rand.NewPCG(1, 2)), s.format, g, s.in)
-			c.Sample, c.Plus = Mat{}, Mat{}
-			ws := &Workspace{}
-			for b.Loop() {
+	for _, s := range []struct{ side, channels int }{{64, 320}, {32, 128}, {16, 256}, {8, 256}, {4, 256}, {24, 32}, {8, 1280}} {
+		for _, by := range []string{"f32", "f32-winograd", "bf16", "q8"} {
+			b.Run(fmt.Sprintf("size=%dx%dx%d/by=%s", s.side, s.side, s.channels, by), func(b *testing.B) {
+				g := conv.Window{N: 1, H: s.side, W: s.side, C: s.channels, KH: 3, KW: 3, Step: 1, Top: 1, Left: 1, OutH: s.side, OutW: s.side}
+				format, err := ParseFormat(strings.TrimSuffix(by, "-winograd"))
+				if err != nil {
+					b.Fatal(err)
+				}
+				c := newConvolution(rand.New(rand.NewPCG(1, 2)), format, g, s.channels)
+				c.Sample, c.Plus = Mat{}, Mat{}
+				if strings.HasSuffix(by, "winograd") {
+					c.W = PackWinograd(new(Arena), nil, c.filters)
+				}
+				ws := &Workspace{}
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
 				Convolve(ws, c.Convolution)
-			}
-			b.ReportMetric(2*float64(g.Rows()*g.Cols()*s.in)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-		})
+				start := cputime.Thread()
+				for b.Loop() {
+					Convolve(ws, c.Convolution)
+				}
+				b.ReportMetric(2*float64(g.Rows()*g.Cols()*s.channels)*float64(b.N)/(cputime.Thread()-start).Seconds()/1e9, "GFLOP/CPU-s")
+			})
+		}
 	}
 }

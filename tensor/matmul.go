@@ -77,7 +77,7 @@ func (m *matmul) plan(ws *Workspace) (work int) {
 	var rows quant.Rows8 // of the last product that needed them
 	var of Mat
 	for _, p := range m.products {
-		if p.X.Cols != p.W.Cols || p.Dst.Cols != p.W.Rows || p.Dst.Rows != p.X.Rows {
+		if p.W.winograd || p.X.Cols != p.W.Cols || p.Dst.Cols != p.W.Rows || p.Dst.Rows != p.X.Rows {
 			panic(fmt.Sprintf("tensor.MatMul: dst [%d %d], x [%d %d], w [%d %d]", p.Dst.Rows, p.Dst.Cols, p.X.Rows, p.X.Cols, p.W.Rows, p.W.Cols))
 		}
 		if p.X.Rows == 0 {

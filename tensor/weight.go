@@ -12,6 +12,7 @@ type Weight struct {
 	Format     Format // of the first rows
 	Rows, Cols int
 	parts      []panels // one below the other; floats in the machine's byte order
+	winograd   bool     // of 16 matrices, see PackWinograd
 }
 
 // Bytes returns the memory that a product reads: that of the panels, or of their part in use.

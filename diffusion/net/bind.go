@@ -58,26 +58,38 @@ func (s *source) Names() []string {
 
 // conv takes a convolution of taps×taps, with a bias, that keeps the size.
 func conv(p nn.Params, name string, in, out, taps int) nn.Conv2D {
-	return convolution(p.Sub(name), in, out, taps, true, false)
+	return convolution(p.Sub(name), in, out, taps, convOptions{bias: true})
 }
 
 // exact takes one that keeps the checkpoint's precision: those at the ends of a network are small, and their rounding
 // shows.
 func exact(p nn.Params, name string, in, out, taps int) nn.Conv2D {
-	return convolution(p.Sub(name), in, out, taps, true, true)
+	return convolution(p.Sub(name), in, out, taps, convOptions{bias: true, exact: true})
 }
 
-func convolution(p nn.Params, in, out, taps int, bias, exact bool) nn.Conv2D {
-	c := nn.Conv2D{Taps: taps, Before: taps / 2, After: taps / 2}
+// convOptions are what convolutions differ in beside their sizes.
+type convOptions struct {
+	bias, exact bool
+	step        int  // 0 for 1
+	uneven      bool // no zeros before the first row and column
+}
+
+func convolution(p nn.Params, in, out, taps int, o convOptions) nn.Conv2D {
+	c := nn.Conv2D{Taps: taps, Step: max(o.step, 1), Before: taps / 2, After: taps / 2}
+	if o.uneven {
+		c.Before = 0
+	}
 	switch {
+	case taps == 3 && c.Step == 1 && c.Before == 1 && !o.exact:
+		c.Linear = p.Conv3x3(p.Tensor("weight", out, in, taps, taps))
 	case taps > 1:
-		c.Linear = p.Conv(p.Tensor("weight", out, in, taps, taps), exact)
-	case exact:
+		c.Linear = p.Conv(p.Tensor("weight", out, in, taps, taps), o.exact)
+	case o.exact:
 		c.Linear = p.Exact(p.Tensor("weight", out, in))
 	default:
 		c.Linear = p.Linear(p.Tensor("weight", out, in))
 	}
-	if bias {
+	if o.bias {
 		c.Bias = p.Vec("bias", out)
 	}
 	return c

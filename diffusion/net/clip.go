@@ -74,12 +74,24 @@ func (c *clipConfig) parse(config []byte) error {
 
 // NewCLIPText builds the network of a folder. The error tells everything that is wrong.
 func NewCLIPText(ck Checkpoint, o Options) (*CLIPText, error) {
+	p := bind(ck, o)
+	t, err := buildCLIPText(p, ck.Config())
+	if err != nil {
+		return nil, err
+	}
+	if err := t.load("CLIPTextModel", p, o); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// buildCLIPText takes the tensors of a configuration.
+func buildCLIPText(p nn.Params, config []byte) (*CLIPText, error) {
 	var c clipConfig
-	if err := c.parse(ck.Config()); err != nil {
+	if err := c.parse(config); err != nil {
 		return nil, configError("CLIPTextModel", err)
 	}
-	root := nn.Bind(newSource(ck), o.Format)
-	p := root
+	root := p
 	if root.Has("text_model.embeddings.token_embedding.weight") || !root.Has("embeddings.token_embedding.weight") {
 		p = root.Sub("text_model")
 	}
@@ -94,9 +106,6 @@ func NewCLIPText(ck Checkpoint, o Options) (*CLIPText, error) {
 	if root.Has("text_projection.weight") {
 		t.Projection = c.Projection
 		t.project = linear(root, "text_projection", c.Width, c.Projection, false)
-	}
-	if err := t.load("CLIPTextModel", root, o); err != nil {
-		return nil, err
 	}
 	return t, nil
 }

@@ -94,11 +94,23 @@ func (c *ditConfig) parse(config []byte) error {
 
 // NewDiT builds the network of a folder. The error tells everything that is wrong.
 func NewDiT(ck Checkpoint, o Options) (*DiT, error) {
+	p := bind(ck, o)
+	d, err := buildDiT(p, ck.Config())
+	if err != nil {
+		return nil, err
+	}
+	if err := d.load("DiTTransformer2DModel", p, o); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// buildDiT takes the tensors of a configuration.
+func buildDiT(p nn.Params, config []byte) (*DiT, error) {
 	var c ditConfig
-	if err := c.parse(ck.Config()); err != nil {
+	if err := c.parse(config); err != nil {
 		return nil, configError("DiTTransformer2DModel", err)
 	}
-	p := nn.Bind(newSource(ck), o.Format)
 	width := c.Heads * c.HeadDim
 	d := &DiT{In: c.In, Out: c.Out, SampleSize: c.SampleSize, Patch: c.Patch, Null: c.Classes, width: width}
 	d.embed = exact(p, "pos_embed.proj", c.In, width, c.Patch)
@@ -110,9 +122,6 @@ func NewDiT(ck Checkpoint, o Options) (*DiT, error) {
 	}
 	d.shift = linear(p, "proj_out_1", width, 2*width, true)
 	d.out = linear(p, "proj_out_2", width, c.Patch*c.Patch*c.Out, true)
-	if err := d.load("DiTTransformer2DModel", p, o); err != nil {
-		return nil, err
-	}
 	return d, nil
 }
 

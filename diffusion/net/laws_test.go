@@ -205,7 +205,7 @@ func TestFormats(t *testing.T) {
 	for _, n := range networks {
 		h, w := 8*n.shrink, 8*n.shrink
 		run := func(ck net.Checkpoint, format tensor.Format) []float32 {
-			return n.run(t, n.make(t, ck, net.Options{Format: format}), h, w, []int{5}, &net.Pass{WS: new(tensor.Workspace)})
+			return n.run(t, n.make(t, ck, net.Options{Format: format, Plain: true}), h, w, []int{5}, &net.Pass{WS: new(tensor.Workspace)})
 		}
 		ck := open(t, n.name)
 		for as, format := range map[tensor.Type]tensor.Format{tensor.F16: tensor.FormatF16, tensor.BF16: tensor.FormatBF16} {
@@ -287,5 +287,29 @@ func TestSteadyState(t *testing.T) {
 		if allocs := testing.AllocsPerRun(5, pass); allocs > 20 {
 			t.Errorf("%s: %v allocations", n.name, allocs)
 		}
+	}
+}
+
+// TestWinograd: a network whose convolutions use Winograd's filtering is within what golden networks may err of one whose
+// convolutions are sums.
+func TestWinograd(t *testing.T) {
+	ck := newRandom(t, `{"_class_name": "UNet2DModel", "block_out_channels": [64, 96], "layers_per_block": 1, "norm_num_groups": 8, "attention_head_dim": 32,
+"down_block_types": ["DownBlock2D", "AttnDownBlock2D"], "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]}`)
+	var out [2][]float32
+	for i, plain := range []bool{true, false} {
+		u, err := net.NewUNet2D(ck, net.Options{Plain: plain})
+		ready(t, u, err)
+		out[i] = make([]float32, 3*20*14)
+		if err := u.Forward(out[i], randoms([]int{1}, 3*20*14), 1, 20, 14, []float64{300}, nil, &net.Pass{WS: new(tensor.Workspace), Finite: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var squares, most float64
+	for i, v := range out[0] {
+		squares += float64(v) * float64(v)
+		most = max(most, math.Abs(float64(out[1][i]-v)))
+	}
+	if bound := 2e-5 * math.Sqrt(squares/float64(len(out[0]))); !(most <= bound) || most == 0 {
+		t.Errorf("off by %.3g, bound %.3g", most, bound)
 	}
 }

@@ -16,6 +16,9 @@ package net
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/mminfer/mminfer/nn"
 	"github.com/mminfer/mminfer/tensor"
@@ -33,6 +36,9 @@ type Options struct {
 	Format   tensor.Format // of convolutions and linear layers
 	Pool     *tensor.Pool
 	Progress func(done, total int64) // bytes of weights packed, and of all
+	// Plain asks for convolutions that are sums of products whatever the format. Without it those of float32 weights
+	// may use Winograd's filtering, which is faster, takes 16/9 the memory, and errs a few times as much as a sum.
+	Plain bool
 }
 
 // Pass is one computation after another on one goroutine: scratch, and who looks on.
@@ -59,6 +65,15 @@ func (w *weights) WeightBytes() int64 { return w.arena.Size() }
 // Close frees the weights. Nothing may be computed with the network any more.
 func (w *weights) Close() { w.arena.Free() }
 
+// bind returns a window over a checkpoint.
+func bind(ck Checkpoint, o Options) nn.Params {
+	p := nn.Bind(newSource(ck), o.Format)
+	if o.Plain {
+		p.Plain()
+	}
+	return p
+}
+
 // load finishes a constructor: it reports what was wrong with tensors, or packs.
 func (w *weights) load(class string, p nn.Params, o Options) error {
 	if err := p.Err(); err != nil {
@@ -67,4 +82,30 @@ func (w *weights) load(class string, p nn.Params, o Options) error {
 	w.Params = p.Elements()
 	p.Load(&w.arena, o.Pool, o.Progress)
 	return nil
+}
+
+// builders are the networks by the classes that configurations name.
+var builders = map[string]func(p nn.Params, config []byte) error{
+	"UNet2DModel":                 func(p nn.Params, config []byte) error { _, err := buildUNet2D(p, config); return err },
+	"UNet2DConditionModel":        func(p nn.Params, config []byte) error { _, err := buildUNet2DCondition(p, config); return err },
+	"DiTTransformer2DModel":       func(p nn.Params, config []byte) error { _, err := buildDiT(p, config); return err },
+	"Transformer2DModel":          func(p nn.Params, config []byte) error { _, err := buildDiT(p, config); return err },
+	"AutoencoderKL":               func(p nn.Params, config []byte) error { _, err := buildVAE(p, config); return err },
+	"AutoencoderTiny":             func(p nn.Params, config []byte) error { _, err := buildTAESD(p, config); return err },
+	"CLIPTextModel":               func(p nn.Params, config []byte) error { _, err := buildCLIPText(p, config); return err },
+	"CLIPTextModelWithProjection": func(p nn.Params, config []byte) error { _, err := buildCLIPText(p, config); return err },
+}
+
+// Tensors returns the names and shapes, in order, of the tensors that a checkpoint of the given configuration must
+// hold, without the optional ones.
+func Tensors(config []byte) ([]tensor.Tensor, error) {
+	build, ok := builders[Class(config)]
+	if !ok {
+		return nil, fmt.Errorf("net: config.json: class %q: want one of %s", Class(config), strings.Join(slices.Sorted(maps.Keys(builders)), ", "))
+	}
+	p := nn.Record()
+	if err := build(p, config); err != nil {
+		return nil, err
+	}
+	return p.Recorded(), nil
 }

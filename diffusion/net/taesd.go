@@ -89,8 +89,7 @@ type tinyLayers struct {
 func (t *tinyLayers) next() string { return fmt.Sprintf("%slayers.%d", t.prefix, len(t.list)) }
 
 func (t *tinyLayers) conv(in, out, step int, bias, ends bool) {
-	c := convolution(t.p.Sub(t.next()), in, out, 3, bias, ends)
-	c.Step = step
+	c := convolution(t.p.Sub(t.next()), in, out, 3, convOptions{bias: bias, exact: ends, step: step})
 	t.list = append(t.list, tinyLayer{name: t.next(), conv: &c})
 }
 
@@ -106,11 +105,23 @@ func (t *tinyLayers) blocks(width, n int) {
 
 // NewTAESD builds the network of a folder. The error tells everything that is wrong.
 func NewTAESD(ck Checkpoint, o Options) (*TAESD, error) {
+	p := bind(ck, o)
+	a, err := buildTAESD(p, ck.Config())
+	if err != nil {
+		return nil, err
+	}
+	if err := a.load("AutoencoderTiny", p, o); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// buildTAESD takes the tensors of a configuration.
+func buildTAESD(p nn.Params, config []byte) (*TAESD, error) {
 	var c taesdConfig
-	if err := c.parse(ck.Config()); err != nil {
+	if err := c.parse(config); err != nil {
 		return nil, configError("AutoencoderTiny", err)
 	}
-	p := nn.Bind(newSource(ck), o.Format)
 	a := &TAESD{In: c.In, Out: c.Out, Latent: c.Latent, Factor: 1 << (len(c.EncoderWidths) - 1), Scale: c.Scale}
 	e := tinyLayers{p: p, prefix: "encoder."}
 	for i, width := range c.EncoderWidths {
@@ -135,9 +146,6 @@ func NewTAESD(ck Checkpoint, o Options) (*TAESD, error) {
 		d.conv(width, width, 1, false, false)
 	}
 	a.encoder, a.decoder = e.list, d.list
-	if err := a.load("AutoencoderTiny", p, o); err != nil {
-		return nil, err
-	}
 	return a, nil
 }
 

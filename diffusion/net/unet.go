@@ -124,9 +124,7 @@ func newMiddle(p nn.Params, name string, width int, o resnetOptions, attend atte
 
 // downsampler takes a convolution that halves: with a zero on all sides, or only at the right and the bottom.
 func downsampler(p nn.Params, width, padding int) nn.Conv2D {
-	c := conv(p, "conv", width, width, 3)
-	c.Step, c.Before, c.After = 2, padding, 1
-	return c
+	return convolution(p.Sub("conv"), width, width, 3, convOptions{bias: true, step: 2, uneven: padding == 0})
 }
 
 // checkSize demands sizes that come up again as they went down.

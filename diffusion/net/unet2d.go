@@ -128,11 +128,23 @@ func (c *unet2DConfig) headDim(channels int) int {
 
 // NewUNet2D builds the network of a folder. The error tells everything that is wrong.
 func NewUNet2D(ck Checkpoint, o Options) (*UNet2D, error) {
+	p := bind(ck, o)
+	u, err := buildUNet2D(p, ck.Config())
+	if err != nil {
+		return nil, err
+	}
+	if err := u.load("UNet2DModel", p, o); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// buildUNet2D takes the tensors of a configuration.
+func buildUNet2D(p nn.Params, config []byte) (*UNet2D, error) {
 	var c unet2DConfig
-	if err := c.parse(ck.Config()); err != nil {
+	if err := c.parse(config); err != nil {
 		return nil, configError("UNet2DModel", err)
 	}
-	p := nn.Bind(newSource(ck), o.Format)
 	options := resnetOptions{groups: c.Groups, eps: c.Eps, timeWidth: c.TimeWidth, scaleShift: c.TimeShift == "scale_shift"}
 	attend := func(options resnetOptions) attentionMaker {
 		return func(p nn.Params, channels int) spatial {
@@ -154,9 +166,6 @@ func NewUNet2D(ck Checkpoint, o Options) (*UNet2D, error) {
 	}
 	if c.ClassEmbeds > 0 {
 		u.classes = p.Vec("class_embedding.weight", c.ClassEmbeds, c.TimeWidth)
-	}
-	if err := u.load("UNet2DModel", p, o); err != nil {
-		return nil, err
 	}
 	return u, nil
 }

@@ -137,11 +137,23 @@ func (c *conditionConfig) checkLevels(k *checks) {
 // NewUNet2DCondition builds the network of a folder. The error tells everything that is wrong, and names
 // what is not supported.
 func NewUNet2DCondition(ck Checkpoint, o Options) (*UNet2DCondition, error) {
+	p := bind(ck, o)
+	u, err := buildUNet2DCondition(p, ck.Config())
+	if err != nil {
+		return nil, err
+	}
+	if err := u.load("UNet2DConditionModel", p, o); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// buildUNet2DCondition takes the tensors of a configuration.
+func buildUNet2DCondition(p nn.Params, config []byte) (*UNet2DCondition, error) {
 	var c conditionConfig
-	if err := c.parse(ck.Config()); err != nil {
+	if err := c.parse(config); err != nil {
 		return nil, configError("UNet2DConditionModel", err)
 	}
-	p := nn.Bind(newSource(ck), o.Format)
 	u := &UNet2DCondition{In: c.In, Out: c.Out, ContextDim: c.ContextDim, GuidanceDim: c.GuidanceDim, center: c.Center}
 	cross := 0
 	attend := func(i int) attentionMaker {
@@ -163,9 +175,6 @@ func NewUNet2DCondition(ck Checkpoint, o Options) (*UNet2DCondition, error) {
 	})
 	if len(c.SampleSize) > 0 {
 		u.SampleSize = c.SampleSize[0]
-	}
-	if err := u.load("UNet2DConditionModel", p, o); err != nil {
-		return nil, err
 	}
 	return u, nil
 }

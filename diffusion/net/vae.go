@@ -85,11 +85,23 @@ func (c *vaeConfig) parse(config []byte) error {
 
 // NewVAE builds the network of a folder. The error tells everything that is wrong.
 func NewVAE(ck Checkpoint, o Options) (*VAE, error) {
+	p := bind(ck, o)
+	v, err := buildVAE(p, ck.Config())
+	if err != nil {
+		return nil, err
+	}
+	if err := v.load("AutoencoderKL", p, o); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// buildVAE takes the tensors of a configuration.
+func buildVAE(p nn.Params, config []byte) (*VAE, error) {
 	var c vaeConfig
-	if err := c.parse(ck.Config()); err != nil {
+	if err := c.parse(config); err != nil {
 		return nil, configError("AutoencoderKL", err)
 	}
-	p := nn.Bind(newSource(ck), o.Format)
 	v := &VAE{In: c.In, Out: c.Out, Latent: c.Latent, Factor: 1 << (len(c.Widths) - 1), Scale: c.Scale, Shift: c.Shift}
 	v.encoder, v.decoder = newEncoder(p, &c), newDecoder(p, &c)
 	if c.Quant {
@@ -99,9 +111,6 @@ func NewVAE(ck Checkpoint, o Options) (*VAE, error) {
 	if c.PostQuant {
 		q := exact(p, "post_quant_conv", c.Latent, c.Latent, 1)
 		v.postQuant = &q
-	}
-	if err := v.load("AutoencoderKL", p, o); err != nil {
-		return nil, err
 	}
 	return v, nil
 }

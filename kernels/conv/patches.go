@@ -48,7 +48,6 @@ func (g *Window) Pointwise() bool {
 // PixelStride apart. They do not overlap. It panics if the sizes disagree.
 func Patches(dst []float32, dstStride int, x []float32, g *Window, first, rows, from, to int) {
 	g.check(len(dst), dstStride, len(x), first, rows, from, to)
-	h, w := g.stored()
 	for i := range rows {
 		row := dst[i*dstStride:][:to-from]
 		n, p := (first+i)/(g.OutH*g.OutW), (first+i)%(g.OutH*g.OutW)
@@ -58,17 +57,34 @@ func Patches(dst []float32, dstStride int, x []float32, g *Window, first, rows, 
 			end := min(col+g.C-c, to)
 			part := row[col-from : end-from]
 			col = end
-			py, px := top+tap/g.KW, left+tap%g.KW
-			if uint(py) >= uint(g.H) || uint(px) >= uint(g.W) {
+			if at := g.at(n, top+tap/g.KW, left+tap%g.KW); at >= 0 {
+				copy(part, x[at+c:])
+			} else {
 				clear(part)
-				continue
 			}
-			if g.Halve {
-				py, px = py>>1, px>>1
-			}
-			copy(part, x[((n*h+py)*w+px)*g.PixelStride+c:])
 		}
 	}
+}
+
+// Pixel copies the channels of pixel (y, x) of image n to dst [C]: zeros beyond the image's edge.
+func (g *Window) Pixel(dst, from []float32, n, y, x int) {
+	if at := g.at(n, y, x); at >= 0 {
+		copy(dst[:g.C], from[at:])
+	} else {
+		clear(dst[:g.C])
+	}
+}
+
+// at is where a pixel lies, -1 beyond the image's edge.
+func (g *Window) at(n, y, x int) int {
+	if uint(y) >= uint(g.H) || uint(x) >= uint(g.W) {
+		return -1
+	}
+	h, w := g.stored()
+	if g.Halve {
+		y, x = y>>1, x>>1
+	}
+	return ((n*h+y)*w + x) * g.PixelStride
 }
 
 func (g *Window) check(dst, dstStride, x, first, rows, from, to int) {

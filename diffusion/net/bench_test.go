@@ -1,0 +1,107 @@
+package net_test
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/mminfer/mminfer/diffusion/net"
+	"github.com/mminfer/mminfer/tensor"
+)
+
+// random is a checkpoint of a configuration with random weights that keep activations in size.
+type random struct {
+	config  []byte
+	tensors map[string]tensor.Tensor
+}
+
+func newRandom(t testing.TB, config string) random {
+	t.Helper()
+	tensors, err := net.Tensors([]byte(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := random{[]byte(config), map[string]tensor.Tensor{}}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, w := range tensors {
+		w.Data = make([]byte, 4*w.Elements())
+		spread := float32(math.Sqrt(3 * float64(w.Shape[0]) / float64(w.Elements())))
+		for i := range w.Elements() {
+			binary.LittleEndian.PutUint32(w.Data[4*i:], math.Float32bits((2*rng.Float32()-1)*spread))
+		}
+		r.tensors[w.Name] = w
+	}
+	return r
+}
+
+func (r random) Config() []byte { return r.config }
+
+func (r random) Tensor(name string) (tensor.Tensor, bool) {
+	t, ok := r.tensors[name]
+	return t, ok
+}
+
+func (r random) Names() (names []string) {
+	for n := range r.tensors {
+		names = append(names, n)
+	}
+	return names
+}
+
+// ddpmCIFAR10 is google/ddpm-cifar10-32: 35.7 million parameters, 6.22 billion multiply-adds a call.
+const ddpmCIFAR10 = `{"_class_name": "UNet2DModel", "sample_size": 32, "block_out_channels": [128, 256, 256, 256], "layers_per_block": 2,
+"down_block_types": ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"],
+"attention_head_dim": null, "downsample_padding": 0, "flip_sin_to_cos": false, "freq_shift": 1, "norm_eps": 1e-6}`
+
+// TestParameters: the released networks have as many.
+func TestParameters(t *testing.T) {
+	for config, want := range map[string]int{
+		ddpmCIFAR10: 35746307,
+		`{"_class_name": "UNet2DConditionModel", "cross_attention_dim": 768}`:                                            859520964,
+		`{"_class_name": "DiTTransformer2DModel", "out_channels": 8}`:                                                    749826464,
+		`{"_class_name": "AutoencoderTiny"}`:                                                                             2445063,
+		`{"architectures": ["CLIPTextModel"], "hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}`: 123060480,
+		`{"_class_name": "AutoencoderKL", "block_out_channels": [128, 256, 512, 512], "layers_per_block": 2,
+"down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+"up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]}`: 83653863,
+		`{"_class_name": "UNet2DModel", "block_out_channels": [128, 128, 256, 256, 512, 512], "attention_head_dim": null,
+"down_block_types": ["DownBlock2D", "DownBlock2D", "DownBlock2D", "DownBlock2D", "AttnDownBlock2D", "DownBlock2D"],
+"up_block_types": ["UpBlock2D", "AttnUpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D"]}`: 113673219,
+	} {
+		tensors, err := net.Tensors([]byte(config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		total := 0
+		for _, w := range tensors {
+			total += w.Elements()
+		}
+		if total != want {
+			t.Errorf("%s: %d parameters, want %d", config, total, want)
+		}
+	}
+}
+
+// BenchmarkUNet2D is one call of google/ddpm-cifar10-32.
+func BenchmarkUNet2D(b *testing.B) {
+	ck := newRandom(b, ddpmCIFAR10)
+	for _, format := range []tensor.Format{tensor.FormatF32, tensor.FormatBF16, tensor.FormatQ8} {
+		u, err := net.NewUNet2D(ck, net.Options{Format: format})
+		ready(b, u, err)
+		for _, threads := range []int{1, 2} {
+			b.Run("ddpm-cifar10/format="+format.String()+"/threads="+string(rune('0'+threads)), func(b *testing.B) {
+				pool := tensor.NewPool(threads)
+				defer pool.Close()
+				p := &net.Pass{WS: &tensor.Workspace{Pool: pool}}
+				x := randoms([]int{1}, 3*32*32)
+				for b.Loop() {
+					if err := u.Forward(x, x, 1, 32, 32, []float64{500}, nil, p); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(2*6.22*float64(b.N)/b.Elapsed().Seconds(), "GFLOP/s")
+			})
+		}
+	}
+}

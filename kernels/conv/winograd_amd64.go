@@ -1,0 +1,55 @@
+//go:build !purego
+
+package conv
+
+import (
+	"unsafe"
+
+	"github.com/mminfer/mminfer/kernels"
+)
+
+// Processors with AVX-512 run this too: transforms wait for memory, not for arithmetic.
+var useWinogradAVX2 = useCausalAVX2
+
+func init() { kernels.Register("conv.Winograd", "AVX2", &useWinogradAVX2) }
+
+// sourceArgs are the operands of [WinogradSource] in the form the assembly reads; strides are in bytes.
+type sourceArgs struct {
+	dst, x      *float32
+	stride      int
+	row, column int
+	bytes       int // of the channels, a multiple of 32
+}
+
+//go:noescape
+func winogradSourceAVX2(a *sourceArgs)
+
+func winogradSource(dst []float32, dstStride int, x []float32, row, column, channels int) {
+	n := 0
+	if useWinogradAVX2 && channels >= 8 {
+		n = channels &^ 7
+		a := sourceArgs{unsafe.SliceData(dst), unsafe.SliceData(x), 4 * dstStride, 4 * row, 4 * column, 4 * n}
+		winogradSourceAVX2(&a)
+	}
+	winogradSourceGeneric(dst, dstStride, x, row, column, channels, n)
+}
+
+// outputArgs are the operands of [WinogradOutput] in the form the assembly reads; stride is in bytes.
+type outputArgs struct {
+	y00, y01, y10, y11, m *float32
+	stride                int
+	bytes                 int // of the channels, a multiple of 32
+}
+
+//go:noescape
+func winogradOutputAVX2(a *outputArgs)
+
+func winogradOutput(y00, y01, y10, y11, m []float32, stride int) {
+	n := 0
+	if useWinogradAVX2 && len(y00) >= 8 {
+		n = len(y00) &^ 7
+		a := outputArgs{unsafe.SliceData(y00), unsafe.SliceData(y01), unsafe.SliceData(y10), unsafe.SliceData(y11), unsafe.SliceData(m), 4 * stride, 4 * n}
+		winogradOutputAVX2(&a)
+	}
+	winogradOutputGeneric(y00, y01, y10, y11, m, stride, n)
+}
