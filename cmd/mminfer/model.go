@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -84,35 +85,42 @@ func (a *app) open(ctx context.Context, m *modelFlags, more ...mminfer.Option) (
 		mminfer.WithThreads(m.threads.value), mminfer.WithFormat(m.quant.Format), mminfer.WithProgress(bar.set),
 	}
 	opts = append(append(opts, m.subnet.options()...), more...)
-	type result struct {
-		e   *mminfer.Engine
-		err error
-	}
-	loaded := make(chan result)
-	go func() {
-		var r result
+	return await(ctx, func() (*mminfer.Engine, error) {
 		name, ok := builtin(m.dir)
 		switch {
 		case m.dir == "" && m.pictures:
-			r.e, r.err = mminfer.OpenFS(demo.FS, demo.Reader, opts...)
+			return mminfer.OpenFS(demo.FS, demo.Reader, opts...)
 		case ok:
-			r.e, r.err = mminfer.OpenFS(demo.FS, name, opts...)
-		default:
-			r.e, r.err = mminfer.Open(m.dir, opts...)
+			return mminfer.OpenFS(demo.FS, name, opts...)
 		}
+		return mminfer.Open(m.dir, opts...)
+	})
+}
+
+// await opens what takes long. When ctx ends it returns at once, and what is opened later is closed.
+func await[T io.Closer](ctx context.Context, open func() (T, error)) (T, error) {
+	type result struct {
+		opened T
+		err    error
+	}
+	done := make(chan result)
+	go func() {
+		var r result
+		r.opened, r.err = open()
 		select {
-		case loaded <- r:
+		case done <- r:
 		case <-ctx.Done():
 			if r.err == nil {
-				_ = r.e.Close() // nobody is left to tell
+				_ = r.opened.Close() // nobody is left to tell
 			}
 		}
 	}()
 	select {
-	case r := <-loaded:
-		return r.e, r.err
+	case r := <-done:
+		return r.opened, r.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		var none T
+		return none, ctx.Err()
 	}
 }
 

@@ -49,8 +49,10 @@ Subnets of one base (kind subnet) are computed in each form: corrections merged 
 the weights, kept factored, and on weights that all shapes share.
 
 Bare recurrences are compared in the same way. Directories of texts and tokens, of
-sampling stages, of JSON schemas, of diffusion samplers and of choosing subnets are counted: mismatches /
-cases for each file. Of diffusion networks it tells the block or output that errs most.
+sampling stages, of JSON schemas, of diffusion samplers and of choosing subnets are counted:
+mismatches / cases for each file. Of diffusion networks and pipelines it tells the block,
+step or picture that errs most, and of the built-in emoji model how near few steps come
+to many.
 Of pictures it tells the largest difference in levels of 255.
 
 The result does not depend on --split, --batch or -t: --dump writes what was
@@ -125,8 +127,15 @@ func goldenDirs(args []string) ([]goldenDir, error) {
 			if err != nil {
 				return err
 			}
-			if run, ok := goldenKinds[d.Name()]; ok && (d.Name() != "cases.json" || golden.IsSelection(filepath.Join(root, path))) {
-				sub := filepath.Dir(filepath.FromSlash(path))
+			run, ok := goldenKinds[d.Name()]
+			sub := filepath.Dir(filepath.FromSlash(path))
+			switch d.Name() {
+			case "cases.json":
+				ok = golden.IsSelection(filepath.Join(root, path))
+			case "model_index.json":
+				run, ok = (*verify).drawing, aloneDrawing(filepath.Join(root, sub))
+			}
+			if ok {
 				dirs = append(dirs, goldenDir{filepath.Join(root, sub), filepath.ToSlash(filepath.Join(modelName(root), sub)), run})
 			}
 			return nil

@@ -17,6 +17,7 @@ var goldenKinds = map[string]func(v *verify, d goldenDir) (ok bool, err error){
 	"enforce_or_refuse.jsonl":      counted((*verify).schemas),
 	"conversations.json":           counted((*verify).templates),
 	"dpm_solver.json":              (*verify).diffusion,
+	"nfe.json":                     (*verify).samples,
 	"rgb_28x28_identity.png":       (*verify).pictures,
 	"cases.json":                   counted((*verify).selection),
 }

@@ -3,15 +3,19 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/mminfer/mminfer/diffusion/net"
+	"github.com/mminfer/mminfer/diffusion/pipeline"
 	"github.com/mminfer/mminfer/internal/golden"
+	"github.com/mminfer/mminfer/internal/golden/drawing"
 )
 
-// diffusion checks schedules, solvers and random numbers, then networks, and names what it does not run.
+// diffusion checks schedules, solvers and random numbers, then networks, then pipelines, and names what it
+// does not know.
 func (v *verify) diffusion(d goldenDir) (ok bool, err error) {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
@@ -22,7 +26,7 @@ func (v *verify) diffusion(d goldenDir) (ok bool, err error) {
 		return false, err
 	}
 	var results []counts
-	var others []string
+	var pipelines, others []string
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case slices.Contains(golden.DiffusionFiles(), name):
@@ -38,28 +42,84 @@ func (v *verify) diffusion(d goldenDir) (ok bool, err error) {
 				c.check(one.Err)
 			}
 			results = append(results, c)
+		case e.IsDir() && isDrawing(filepath.Join(d.path, name)):
+			pipelines = append(pipelines, name)
 		case e.IsDir() && !slices.Contains(networks, name):
 			others = append(others, name+"/")
 		}
 	}
 	ok = v.counts(d, results)
-	right, err := v.networks(d, networks)
-	if len(others) > 0 {
-		fmt.Fprintf(v.out, "  not run, they are pipelines: %s\n\n", strings.Join(others, ", "))
+	networksOK, err := v.rows("network", networks, func(name string) ([]golden.Result, error) {
+		return golden.Network(d.path, name, net.Options{Format: v.quant.Format, Pool: v.pool})
+	})
+	if err != nil {
+		return false, err
 	}
-	return ok && right, err
+	pipelinesOK, err := v.rows("pipeline", pipelines, func(name string) ([]golden.Result, error) {
+		return drawing.Pipeline(filepath.Join(d.path, name), v.pipelineOptions())
+	})
+	if len(others) > 0 {
+		fmt.Fprintf(v.out, "  not run, unknown: %s\n\n", strings.Join(others, ", "))
+	}
+	return ok && networksOK && pipelinesOK, err
 }
 
-// networks writes a row for each network: of its blocks and outputs, the one that errs most.
-func (v *verify) networks(d goldenDir, names []string) (ok bool, err error) {
+func (v *verify) pipelineOptions() pipeline.Options {
+	return pipeline.Options{Format: v.quant.Format, Pool: v.pool}
+}
+
+// isDrawing reports whether a directory is a pipeline with cases.
+func isDrawing(dir string) bool {
+	for _, name := range []string{"model_index.json", "cases.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// aloneDrawing reports whether a directory is one that no directory of diffusion cases above it shows.
+func aloneDrawing(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "..", "dpm_solver.json"))
+	return err != nil && isDrawing(dir)
+}
+
+// drawing checks a pipeline with cases.
+func (v *verify) drawing(d goldenDir) (ok bool, err error) {
+	results, err := drawing.Pipeline(d.path, v.pipelineOptions())
+	if err != nil {
+		return false, err
+	}
+	return v.report(d, results), nil
+}
+
+// samples checks a trained model: what it draws of fixed noise, and how near few steps come to many.
+func (v *verify) samples(d goldenDir) (ok bool, err error) {
+	results, err := drawing.Samples(d.path, v.pipelineOptions(), nil)
+	if err != nil {
+		return false, err
+	}
+	return v.report(d, results), nil
+}
+
+// report writes a line or a table.
+func (v *verify) report(d goldenDir, results []golden.Result) (ok bool) {
+	if v.quiet {
+		return v.line(d, results)
+	}
+	return v.table(d, results, v.quant.String())
+}
+
+// rows writes a row for each name: of its results, the one that errs most.
+func (v *verify) rows(what string, names []string, run func(name string) ([]golden.Result, error)) (ok bool, err error) {
 	ok = true
 	w := tabwriter.NewWriter(v.out, 0, 0, 2, ' ', 0)
 	if len(names) > 0 {
-		fmt.Fprintln(w, "  network\ttensors\tlargest share of its bound\tmax error\tbound\t")
+		fmt.Fprintf(w, "  %s\ttensors\tlargest share of its bound\tmax error\tbound\t\n", what)
 	}
 	var wrong []golden.Result
 	for _, name := range names {
-		results, err := golden.Network(d.path, name, net.Options{Format: v.quant.Format, Pool: v.pool})
+		results, err := run(name)
 		if err != nil {
 			return false, err
 		}

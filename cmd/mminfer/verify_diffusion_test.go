@@ -3,12 +3,13 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
 
-// The goldens of diffusion samplers pass, a step that is wrong in one place does not, and what needs a
-// network is named.
+// The goldens of diffusion samplers and pipelines pass, a step that is wrong in one place does not, and what
+// is unknown is named.
 func TestVerifyDiffusion(t *testing.T) {
 	const source = "../../diffusion/testdata/golden"
 	out := must(t, "", "verify", source)
@@ -19,14 +20,11 @@ func TestVerifyDiffusion(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(source)); err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{"dit.safetensors": "", "sd_pipeline/cases.txt": ""} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Mkdir(filepath.Join(dir, "mystery"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(dir, "ddpm_pipeline"), os.DirFS("../../diffusion/pipeline/testdata/golden/ddpm_pipeline")); err != nil {
+		t.Fatal(err)
 	}
 	steps, err := os.ReadFile(filepath.Join(dir, "trajectories.json"))
 	if err != nil {
@@ -37,7 +35,7 @@ func TestVerifyDiffusion(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, _ := cli(t, "", "verify", dir)
-	if code != exitError || !strings.Contains(out, "1 / 145  FAIL") || !strings.Contains(out, "dit.safetensors, sd_pipeline/") {
+	if code != exitError || !strings.Contains(out, "1 / 145  FAIL") || !strings.Contains(out, "not run, unknown: mystery/") || !regexp.MustCompile(`ddpm_pipeline +2 +picture .* pass`).MatchString(out) {
 		t.Errorf("exit code %d, output\n%s", code, out)
 	}
 }

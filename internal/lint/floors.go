@@ -33,12 +33,13 @@ var rooms = map[string]room{
 	"models":       {floor: 4, sees: []string{"nn", "tensor"}},
 	"diffusion":    {floor: 4, sees: []string{"nn", "tensor"}},
 
-	"":        {floor: 6, sees: []string{"constrain", "models", "subnet", "loader", "tokenizer", "vision", "tensor", "kernels"}},
-	"subnet":  {floor: 5, sees: []string{"models", "loader", "tensor", "kernels"}, third: []string{"github.com/x448/float16"}},
-	"server":  {floor: 7, sees: []string{"", "constrain", "diffusion", "tokenizer"}, third: []string{"github.com/prometheus/client_golang"}},
-	"cluster": {floor: 7, sees: []string{"", "diffusion", "tokenizer"}, third: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2"}},
+	"":                   {floor: 6, sees: []string{"constrain", "models", "subnet", "loader", "tokenizer", "vision", "tensor", "kernels"}},
+	"diffusion/pipeline": {floor: 5, sees: []string{"diffusion", "loader", "tokenizer", "vision", "tensor"}},
+	"subnet":             {floor: 5, sees: []string{"models", "loader", "tensor", "kernels"}, third: []string{"github.com/x448/float16"}},
+	"server":             {floor: 7, sees: []string{"", "constrain", "diffusion", "diffusion/pipeline", "tokenizer"}, third: []string{"github.com/prometheus/client_golang"}},
+	"cluster":            {floor: 7, sees: []string{"", "diffusion", "diffusion/pipeline", "tokenizer"}, third: []string{"github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2"}},
 
-	"cmd":   {floor: 8, sees: []string{"*"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/klauspost/cpuid/v2", "golang.org/x/sys"}},
+	"cmd":   {floor: 8, sees: []string{"*"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/klauspost/cpuid/v2", "golang.org/x/sys", "golang.org/x/image"}},
 	"bench": {floor: 8, sees: []string{"*"}},
 
 	"demo":                {floor: 0, helper: true},
