@@ -205,7 +205,7 @@ func (e *Engine) Info() Info {
 	m := e.model
 	i := Info{
 		Type: m.Type, Format: m.Format.String(), Layers: m.Layers(), Width: m.Width, Vocab: m.Vocab, Parameters: m.Params, WeightBytes: e.weightBytes(),
-		StateBytes: int64(4 * m.StateFloats()), BytesPerToken: int64(4 * m.FloatsPerToken()), Threads: e.pool.Threads(),
+		StateBytes: int64(4 * m.StateFloats()), BytesPerToken: int64(m.BytesPerToken()), Threads: e.pool.Threads(),
 	}
 	if e.subnet != nil {
 		i.Shape, i.Gates = e.subnet.Shape.String(), e.subnet.Gates

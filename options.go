@@ -13,6 +13,7 @@ type Option func(*options)
 type options struct {
 	threads  int
 	format   tensor.Format
+	kv       tensor.Format
 	logger   *slog.Logger
 	progress func(done, total int64)
 	template string
@@ -34,6 +35,11 @@ func WithThreads(n int) Option { return func(o *options) { o.threads = n } }
 // WithFormat sets how weights are stored for computation. The default keeps the checkpoint's own
 // precision; F32 and, for a BF16 checkpoint, BF16 give the same bits.
 func WithFormat(f tensor.Format) Option { return func(o *options) { o.format = f } }
+
+// WithKV sets how sessions hold the keys and values of softmax attention: FormatF32, the default, or,
+// rounded and in half the memory, FormatBF16 or FormatF16. A session stored with one is refused by
+// an engine with another.
+func WithKV(f tensor.Format) Option { return func(o *options) { o.kv = f } }
 
 // WithLogger makes the engine log what it loads. Without it the library is silent. Prompts and
 // texts are never logged.

@@ -114,7 +114,7 @@ func (f *family) leave() bool {
 
 // build makes the model of a checkpoint, or of the subnet that the options ask for.
 func (e *Engine) build(o options) (err error) {
-	opts := models.Options{Format: o.format, Pool: e.pool, Progress: o.progress}
+	opts := models.Options{Format: o.format, KV: o.kv, Pool: e.pool, Progress: o.progress}
 	if !o.subnet.wanted() {
 		e.model, err = models.New(e.checkpoint, opts)
 		return err

@@ -4,6 +4,7 @@
 package models
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/mminfer/mminfer/nn"
@@ -20,6 +21,7 @@ type Checkpoint interface {
 // precision.
 type Options struct {
 	Format   tensor.Format
+	KV       tensor.Format // keys and values in states: F32, which Auto is too, BF16 or F16
 	Pool     *tensor.Pool
 	Progress func(done, total int64) // bytes of weights packed, and of all
 	BindOnly bool                    // check and describe the checkpoint without packing: nothing can be computed
@@ -84,13 +86,13 @@ func (m *Model) StateFloats() int {
 	return n
 }
 
-// FloatsPerToken returns the float32 numbers that a sequence's state grows by with each token,
-// those of windowed attentions not counted.
-func (m *Model) FloatsPerToken() int {
+// BytesPerToken returns what a sequence's state grows by with each token, windowed attentions not
+// counted.
+func (m *Model) BytesPerToken() int {
 	n := 0
 	for _, s := range m.specs {
 		if s.KV.Window == 0 {
-			n += s.KV.FloatsPerToken()
+			n += s.KV.BytesPerToken()
 		}
 	}
 	return n
@@ -134,6 +136,11 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	switch opts.KV {
+	case tensor.FormatAuto, tensor.FormatF32, tensor.FormatBF16, tensor.FormatF16:
+	default:
+		return nil, fmt.Errorf("models: keys and values in %v: expected f32, bf16 or f16", opts.KV)
+	}
 	p := nn.Bind(ck, opts.Format)
 	m, err := build(kind, ck.Config(), p)
 	if err != nil {
@@ -147,7 +154,9 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 	m.embedQ8 = opts.Format.Quantised() && m.embed.Type != tensor.Packed && p.Projects(m.embed.Name)
 	for _, l := range m.layers {
 		for _, b := range l.Blocks {
-			m.specs = append(m.specs, b.Mixer.StateSpec())
+			spec := b.Mixer.StateSpec()
+			spec.KV.Format = opts.KV
+			m.specs = append(m.specs, spec)
 			m.embeds = m.embeds || b.Embeds
 		}
 	}
@@ -158,6 +167,9 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 	}
 	if !opts.BindOnly {
 		m.fingerprint = Fingerprint(ck, opts.Format, opts.Pool)
+		if opts.KV != tensor.FormatAuto && opts.KV != tensor.FormatF32 && m.BytesPerToken() > 0 {
+			m.fingerprint = sha256.Sum256(fmt.Appendf(nil, "%x with keys and values in %v", m.fingerprint, opts.KV))
+		}
 		p.Load(&m.arena, opts.Pool, opts.Progress)
 	}
 	return m, nil

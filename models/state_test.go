@@ -8,11 +8,13 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/mminfer/mminfer/internal/golden"
+	"github.com/mminfer/mminfer/loader"
 	"github.com/mminfer/mminfer/models"
 	"github.com/mminfer/mminfer/nn"
 	"github.com/mminfer/mminfer/tensor"
@@ -148,7 +150,7 @@ func TestStateBytes(t *testing.T) {
 	if got := s.Bytes(); got != want {
 		t.Errorf("%d bytes, want %d", got, want)
 	}
-	if got, want := m.FloatsPerToken(), 2*(16+16); got != want {
+	if got, want := m.BytesPerToken(), 4*2*(16+16); got != want {
 		t.Errorf("%d floats a token, want %d", got, want)
 	}
 	c := s.Clone()
@@ -373,5 +375,43 @@ func TestSkip(t *testing.T) {
 				t.Fatalf("%s: not a number", name)
 			}
 		}
+	}
+}
+
+// TestKVFormat: with keys and values rounded, too, the feed changes nothing, a stored state goes on
+// alike and is not taken for one of another format.
+func TestKVFormat(t *testing.T) {
+	const dir = "testdata/golden/hf_qwen3_next"
+	wide := open(t, dir, models.Options{})
+	for _, format := range []tensor.Format{tensor.FormatBF16, tensor.FormatF16} {
+		m := open(t, dir, models.Options{KV: format})
+		if m.BytesPerToken()*2 != wide.BytesPerToken() {
+			t.Errorf("%v: %d bytes a token, as float32 %d", format, m.BytesPerToken(), wide.BytesPerToken())
+		}
+		want := runs(t, dir, m, nil, golden.Options{})
+		for _, feed := range feeds[1:6] {
+			sameBits(t, feed, runs(t, dir, m, nil, feed), want)
+		}
+		s := m.NewState()
+		advance(t, m, s, text(m, 100, 1)...)
+		data := stored(t, s)
+		back := m.NewState()
+		if err := back.UnmarshalBinary(data); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := advance(t, m, back, text(m, 9, 2)...), advance(t, m, s, text(m, 9, 2)...); !slices.Equal(got, want) {
+			t.Errorf("%v: a restored state goes on otherwise", format)
+		}
+		if err := wide.NewState().UnmarshalBinary(data); !errors.Is(err, models.ErrOtherModel) {
+			t.Errorf("%v: as float32: %v", format, err)
+		}
+	}
+	ck, err := loader.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ck.Close()
+	if _, err := models.New(ck, models.Options{KV: tensor.FormatQ8}); err == nil {
+		t.Error("keys and values in q8 are taken")
 	}
 }

@@ -17,7 +17,7 @@ import (
 //
 //	magic "mmistate", version uint32, the model's fingerprint [32]byte, tokens absorbed uint64,
 //	a CRC-32C of all that;
-//	then the fixed numbers and the pages, block by block, float32, in frames of up to 1 MiB, each
+//	then the fixed numbers and the pages, block by block, as float32, in frames of up to 1 MiB, each
 //	followed by a CRC-32C of itself and its number.
 //
 // All is little-endian and all numbers are finite. Every length follows from the header and the
@@ -47,7 +47,7 @@ func (s *State) WriteTo(w io.Writer) (int64, error) {
 	f.floats(s.slab)
 	for _, kv := range s.kv {
 		if kv != nil {
-			for _, p := range kv.Pages() {
+			for p := range kv.Pages() {
 				f.floats(p)
 			}
 		}

@@ -229,7 +229,7 @@ func (r *queryRows) segment(s int, o []float32, oStride int, states []attn.Softm
 func (r *queryRows) page(number int) {
 	keys, values := r.kv.head(number, r.head)
 	held := min(PageLen, r.end()+1-number*PageLen)
-	gemm.F32(r.scores, r.q, keys, gemm.Dims{Tokens: r.n, Rows: held, K: r.KeyDim, DstStride: PageLen, XStride: r.qStride}, false)
+	keys.product(r.scores, r.q, gemm.Dims{Tokens: r.n, Rows: held, K: r.KeyDim, DstStride: PageLen, XStride: r.qStride}, false)
 	whole := true // every row sees the whole page
 	for i := range r.n {
 		from, to := r.visible(i, number)
@@ -248,13 +248,13 @@ func (r *queryRows) page(number int) {
 	}
 	d := gemm.Dims{Tokens: r.n, Rows: r.ValueDim, K: held, DstStride: r.oStride, XStride: PageLen, PanelK: PageLen}
 	if whole || r.Full {
-		gemm.F32(r.o, r.scores, values, d, true)
+		values.product(r.o, r.scores, d, true)
 		return
 	}
 	for i := range r.n {
 		if from, to := r.visible(i, number); to > from {
 			d.Tokens, d.K = 1, to
-			gemm.F32(r.o[i*r.oStride:], r.scores[i*PageLen:], values, d, true)
+			values.product(r.o[i*r.oStride:], r.scores[i*PageLen:], d, true)
 		}
 	}
 }

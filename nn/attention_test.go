@@ -224,6 +224,53 @@ func TestKVRestoreRefuses(t *testing.T) {
 	}
 }
 
+// TestKVFormats: a cache that rounds gives the bits of one that holds the rounded numbers as float32,
+// also when it was restored, and takes half the memory.
+func TestKVFormats(t *testing.T) {
+	for _, format := range []tensor.Format{tensor.FormatBF16, tensor.FormatF16} {
+		a := heads{Heads: 4, KVHeads: 2, KeyDim: 20, ValueDim: 36, Scale: 0.3}
+		spec := KVSpec{Heads: 2, KeyDim: 20, ValueDim: 36}
+		wide := NewKV(spec)
+		spec.Format = format
+		half, w := NewKV(spec), newWeights(3)
+		for range 300 {
+			k, v := gaussian(w.rng, 40, 1), gaussian(w.rng, 72, 1)
+			half.Append(k, v)
+			for _, x := range [][]float32{k, v} {
+				rounded := make([]uint16, len(x))
+				tensor.Narrow(rounded, x, format)
+				tensor.Widen(x, rounded, format)
+			}
+			wide.Append(k, v)
+		}
+		restored := NewKV(spec)
+		if err := restored.Restore(300, pages(half)); err != nil {
+			t.Fatal(err)
+		}
+		if half.Bytes()*2 != wide.Bytes() {
+			t.Errorf("%v: %d bytes, as float32 %d", format, half.Bytes(), wide.Bytes())
+		}
+		q := tensor.Mat{Rows: 1, Cols: 80, Stride: 80, Data: gaussian(w.rng, 80, 1)}
+		out := func(kv *KV) []float32 {
+			o := tensor.NewMat(1, 4*36)
+			attend(a, o, q, []Span{{From: 0, To: 1, Pos: 299, State: State{KV: kv}}}, new(tensor.Workspace))
+			return o.Data
+		}
+		want := out(wide)
+		same(t, format.String(), out(half), want)
+		same(t, format.String()+" restored", out(restored), want)
+		same(t, format.String()+" cloned", out(half.Clone()), want)
+	}
+}
+
+// pages returns copies of a cache's pages.
+func pages(kv *KV) (all [][]float32) {
+	for p := range kv.Pages() {
+		all = append(all, slices.Clone(p))
+	}
+	return all
+}
+
 // TestKVReserve checks that room is not contents, and that forks do not take it over.
 func TestKVReserve(t *testing.T) {
 	spec := KVSpec{Heads: 1, KeyDim: 2, ValueDim: 2}
@@ -242,8 +289,8 @@ func TestKVReserve(t *testing.T) {
 		t.Errorf("shared pages count: %d and %d bytes", fork.Bytes(), kv.Bytes())
 	}
 	kv.Reserve(200)
-	if len(kv.Pages()) != 2 || kv.Len() != 70 {
-		t.Errorf("%d pages, %d positions after a reservation, want 2 and 70", len(kv.Pages()), kv.Len())
+	if n := len(pages(kv)); n != 2 || kv.Len() != 70 {
+		t.Errorf("%d pages, %d positions after a reservation, want 2 and 70", n, kv.Len())
 	}
 	room := func() {
 		for range 100 {
@@ -256,7 +303,7 @@ func TestKVReserve(t *testing.T) {
 	for range 200 {
 		fork.Append(k, v)
 	}
-	got, want := fork.Pages(), kv.Pages()
+	got, want := pages(fork), pages(kv)
 	if len(got) != len(want) || len(got) != 5 {
 		t.Fatalf("%d and %d pages, want 5", len(got), len(want))
 	}
@@ -269,7 +316,7 @@ func TestKVReserve(t *testing.T) {
 // page the cut is in, also after both go on, and forks that share the pages stay as they were.
 func TestKVTruncate(t *testing.T) {
 	for _, window := range []int{0, 70} {
-		spec := KVSpec{Heads: 2, KeyDim: 3, ValueDim: 18, Window: window}
+		spec := KVSpec{Heads: 2, KeyDim: 3, ValueDim: 18, Window: window, Format: map[int]tensor.Format{70: tensor.FormatF16}[window]}
 		fill := func(n int) *KV {
 			kv := NewKV(spec)
 			for pos := range n {
@@ -284,7 +331,7 @@ func TestKVTruncate(t *testing.T) {
 			return kv
 		}
 		same := func(a, b *KV) bool {
-			return a.Len() == b.Len() && slices.EqualFunc(a.Pages(), b.Pages(), slices.Equal[[]float32])
+			return a.Len() == b.Len() && slices.EqualFunc(pages(a), pages(b), slices.Equal[[]float32])
 		}
 		for _, c := range []struct {
 			long, n int

@@ -2,8 +2,11 @@ package nn
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 
 	"github.com/mminfer/mminfer/kernels/gemm"
+	"github.com/mminfer/mminfer/tensor"
 )
 
 // KVSpec is what a softmax attention keeps of every token.
@@ -12,7 +15,14 @@ type KVSpec struct {
 	KeyDim   int
 	ValueDim int
 	Window   int // positions a query sees, itself included; 0 for all
+
+	// Format is how the numbers are held: FormatF32, which FormatAuto is too, or rounded, FormatBF16
+	// or FormatF16, in half the memory. Sums are in float32 always.
+	Format tensor.Format
 }
+
+// half reports whether numbers take 16 bits.
+func (s KVSpec) half() bool { return s.Format == tensor.FormatBF16 || s.Format == tensor.FormatF16 }
 
 // PageLen is the number of positions of a page, which is also the block of the online softmax.
 const PageLen = 64
@@ -25,8 +35,15 @@ func (s KVSpec) headFloats() int {
 	return PageLen * (s.KeyDim + gemm.Panels(s.ValueDim)*gemm.Rows)
 }
 
-// FloatsPerToken returns the numbers one position takes.
-func (s KVSpec) FloatsPerToken() int { return s.PageFloats() / PageLen }
+// BytesPerToken returns the memory that one position takes.
+func (s KVSpec) BytesPerToken() int { return s.pageBytes() / PageLen }
+
+func (s KVSpec) pageBytes() int {
+	if s.half() {
+		return 2 * s.PageFloats()
+	}
+	return 4 * s.PageFloats()
+}
 
 // first is the number of the first page that the query at position pos sees.
 func (s KVSpec) first(pos int) int {
@@ -43,12 +60,14 @@ type KV struct {
 	pages []page // those held, then those reserved
 	first int    // the number of pages[0]: pages before it have left the window
 	len   int    // positions absorbed
-	spare []float32
+	spare page
 }
 
-// page is PageLen positions. A page that is not owned is shared and copied before a write.
+// page is PageLen positions, as float32 or rounded. A page that is not owned is shared and copied
+// before a write.
 type page struct {
 	data  []float32
+	half  []uint16
 	owned bool
 }
 
@@ -63,7 +82,7 @@ func (kv *KV) Bytes() int64 {
 	var n int64
 	for _, p := range kv.pages {
 		if p.owned {
-			n += int64(4 * len(p.data))
+			n += int64(kv.spec.pageBytes())
 		}
 	}
 	return n
@@ -83,20 +102,30 @@ func (kv *KV) Clone() *KV {
 	return &KV{spec: kv.spec, pages: append([]page(nil), held...), first: kv.first, len: kv.len}
 }
 
-// Pages returns the contents of the pages held, in order. The slices must not be modified. Caches
-// of the same sequence hold the same numbers, however it was fed.
-func (kv *KV) Pages() (pages [][]float32) {
-	for _, p := range kv.held() {
-		pages = append(pages, p.data)
+// Pages yields the contents of the pages held, in order. They must not be modified and are valid
+// until the next. Caches of the same sequence hold the same numbers, however it was fed.
+func (kv *KV) Pages() iter.Seq[[]float32] {
+	return func(yield func([]float32) bool) {
+		var wide []float32
+		for _, p := range kv.held() {
+			data := p.data
+			if data == nil {
+				wide = slices.Grow(wide[:0], len(p.half))[:len(p.half)]
+				tensor.Widen(wide, p.half, kv.spec.Format)
+				data = wide
+			}
+			if !yield(data) {
+				return
+			}
+		}
 	}
-	return pages
 }
 
 // PagesAt returns the number of pages that a cache holds after n positions.
 func (s KVSpec) PagesAt(n int) int { return (n+PageLen-1)/PageLen - s.first(n) }
 
 // Restore fills an empty cache with pages as [KV.Pages] gives them after n positions; the cache
-// then owns them.
+// then owns them, or holds them rounded.
 func (kv *KV) Restore(n int, pages [][]float32) error {
 	if n < 0 || len(pages) != kv.spec.PagesAt(n) {
 		return fmt.Errorf("nn: %d pages of keys and values for %d positions", len(pages), n)
@@ -105,7 +134,12 @@ func (kv *KV) Restore(n int, pages [][]float32) error {
 		if len(p) != kv.spec.PageFloats() {
 			return fmt.Errorf("nn: page of %d numbers, want %d", len(p), kv.spec.PageFloats())
 		}
-		kv.pages = append(kv.pages, page{p, true})
+		held := page{data: p, owned: true}
+		if kv.spec.half() {
+			held.data, held.half = nil, make([]uint16, len(p))
+			tensor.Narrow(held.half, p, kv.spec.Format)
+		}
+		kv.pages = append(kv.pages, held)
 	}
 	kv.len, kv.first = n, kv.spec.first(n)
 	return nil
@@ -140,14 +174,26 @@ func (kv *KV) Skip(n int) {
 
 // put stores a position that the cache was extended by. Different ones may be put at the same time.
 func (kv *KV) put(pos int, k, v []float32) {
-	data, at := kv.pages[pos/PageLen-kv.first].data, pos%PageLen
-	for h := range kv.spec.Heads {
-		keys, values := kv.split(data, h)
-		for i, x := range k[h*kv.spec.KeyDim : (h+1)*kv.spec.KeyDim] {
-			keys[(at/gemm.Rows*kv.spec.KeyDim+i)*gemm.Rows+at%gemm.Rows] = x
+	p, at := &kv.pages[pos/PageLen-kv.first], pos%PageLen
+	switch {
+	case p.half == nil:
+		put(kv.spec, p.data, at, k, v, func(x float32) float32 { return x })
+	case kv.spec.Format == tensor.FormatBF16:
+		put(kv.spec, p.half, at, k, v, tensor.BFloat16)
+	default:
+		put(kv.spec, p.half, at, k, v, tensor.Float16)
+	}
+}
+
+// put stores one position in a page's data.
+func put[T float32 | uint16](s KVSpec, data []T, at int, k, v []float32, as func(float32) T) {
+	for h := range s.Heads {
+		keys, values := split(s, data, h)
+		for i, x := range k[h*s.KeyDim : (h+1)*s.KeyDim] {
+			keys[(at/gemm.Rows*s.KeyDim+i)*gemm.Rows+at%gemm.Rows] = as(x)
 		}
-		for i, x := range v[h*kv.spec.ValueDim : (h+1)*kv.spec.ValueDim] {
-			values[(i/gemm.Rows*PageLen+at)*gemm.Rows+i%gemm.Rows] = x
+		for i, x := range v[h*s.ValueDim : (h+1)*s.ValueDim] {
+			values[(i/gemm.Rows*PageLen+at)*gemm.Rows+i%gemm.Rows] = as(x)
 		}
 	}
 }
@@ -168,19 +214,24 @@ func (kv *KV) Truncate(n int) {
 	pages := (n+PageLen-1)/PageLen - kv.first
 	kv.pages, kv.len = kv.pages[:min(len(kv.pages), pages)], n
 	if at := n % PageLen; at > 0 {
-		kv.wipe(kv.own(n/PageLen), at)
+		p := kv.own(n / PageLen)
+		wipe(kv.spec, p.data, at)
+		wipe(kv.spec, p.half, at)
 	}
 }
 
-// wipe clears the positions of a page from at on.
-func (kv *KV) wipe(data []float32, at int) {
-	for h := range kv.spec.Heads {
-		keys, values := kv.split(data, h)
+// wipe clears the positions of a page's data, if there are any, from at on.
+func wipe[T float32 | uint16](s KVSpec, data []T, at int) {
+	if data == nil {
+		return
+	}
+	for h := range s.Heads {
+		keys, values := split(s, data, h)
 		for pos := at; pos < PageLen; pos++ {
-			for i := range kv.spec.KeyDim {
-				keys[(pos/gemm.Rows*kv.spec.KeyDim+i)*gemm.Rows+pos%gemm.Rows] = 0
+			for i := range s.KeyDim {
+				keys[(pos/gemm.Rows*s.KeyDim+i)*gemm.Rows+pos%gemm.Rows] = 0
 			}
-			for i := range kv.spec.ValueDim {
+			for i := range s.ValueDim {
 				values[(i/gemm.Rows*PageLen+pos)*gemm.Rows+i%gemm.Rows] = 0
 			}
 		}
@@ -188,31 +239,41 @@ func (kv *KV) wipe(data []float32, at int) {
 }
 
 // own returns the page of the given number for writing: a new one, or a copy of a shared one.
-func (kv *KV) own(number int) []float32 {
+func (kv *KV) own(number int) page {
 	i := number - kv.first
 	if i < len(kv.pages) && kv.pages[i].owned {
-		return kv.pages[i].data
+		return kv.pages[i]
 	}
-	data := kv.spare
-	kv.spare = nil
-	if data == nil {
-		data = make([]float32, kv.spec.PageFloats())
+	p := kv.spare
+	kv.spare = page{}
+	if p.data == nil && p.half == nil {
+		p = kv.spec.newPage()
 	}
 	if i < len(kv.pages) {
-		copy(data, kv.pages[i].data)
-		kv.pages[i] = page{data, true}
-		return data
+		copy(p.data, kv.pages[i].data)
+		copy(p.half, kv.pages[i].half)
+		kv.pages[i] = p
+		return p
 	}
-	clear(data) // what a page holds does not depend on what it held before
-	kv.pages = append(kv.pages, page{data, true})
-	return data
+	clear(p.data) // what a page holds does not depend on what it held before
+	clear(p.half)
+	kv.pages = append(kv.pages, p)
+	return p
+}
+
+// newPage returns a page that is owned.
+func (s KVSpec) newPage() page {
+	if s.half() {
+		return page{half: make([]uint16, s.PageFloats()), owned: true}
+	}
+	return page{data: make([]float32, s.PageFloats()), owned: true}
 }
 
 // slide drops the pages that no query from the next position on sees.
 func (kv *KV) slide() {
 	for kv.first < kv.spec.first(kv.len) {
 		if kv.pages[0].owned {
-			kv.spare = kv.pages[0].data
+			kv.spare = kv.pages[0]
 		}
 		kv.pages = append(kv.pages[:0], kv.pages[1:]...)
 		kv.first++
@@ -220,13 +281,39 @@ func (kv *KV) slide() {
 }
 
 // head returns the keys and values of head h in the page of the given number.
-func (kv *KV) head(number, h int) (keys, values []float32) {
-	return kv.split(kv.pages[number-kv.first].data, h)
+func (kv *KV) head(number, h int) (keys, values panels) {
+	p := kv.pages[number-kv.first]
+	if p.half == nil {
+		keys.data, values.data = split(kv.spec, p.data, h)
+	} else {
+		keys.half, values.half = split(kv.spec, p.half, h)
+	}
+	keys.format, values.format = kv.spec.Format, kv.spec.Format
+	return keys, values
 }
 
-// split returns the parts of head h in a page.
-func (kv *KV) split(data []float32, h int) (keys, values []float32) {
-	n := kv.spec.headFloats()
+// split returns the keys and values of head h in a page's data.
+func split[T float32 | uint16](s KVSpec, data []T, h int) (keys, values []T) {
+	n := s.headFloats()
 	head := data[h*n : (h+1)*n]
-	return head[:PageLen*kv.spec.KeyDim], head[PageLen*kv.spec.KeyDim:]
+	return head[:PageLen*s.KeyDim], head[PageLen*s.KeyDim:]
+}
+
+// panels are keys or values in panels, as float32 or rounded to a format.
+type panels struct {
+	data   []float32
+	half   []uint16
+	format tensor.Format
+}
+
+// product computes dst = x·wᵀ, or adds it: see [gemm.F32].
+func (w panels) product(dst, x []float32, d gemm.Dims, add bool) {
+	switch {
+	case w.half == nil:
+		gemm.F32(dst, x, w.data, d, add)
+	case w.format == tensor.FormatBF16:
+		gemm.BF16(dst, x, w.half, d, add)
+	default:
+		gemm.F16(dst, x, w.half, d, add)
+	}
 }

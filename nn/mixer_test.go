@@ -204,9 +204,9 @@ func (t *timeline) restored(tb testing.TB, m Mixer) *timeline {
 	tb.Helper()
 	c := &timeline{t.pos, State{Floats: slices.Clone(t.state.Floats)}}
 	if t.state.KV != nil {
-		pages := t.state.KV.Pages()
-		for i := range pages {
-			pages[i] = slices.Clone(pages[i])
+		var pages [][]float32
+		for p := range t.state.KV.Pages() {
+			pages = append(pages, slices.Clone(p))
 		}
 		c.state.KV = NewKV(m.StateSpec().KV)
 		if err := c.state.KV.Restore(t.pos, pages); err != nil {
@@ -220,9 +220,8 @@ func (t *timeline) restored(tb testing.TB, m Mixer) *timeline {
 func (t *timeline) numbers() []float32 {
 	n := append([]float32{float32(t.pos)}, t.state.Floats...)
 	if t.state.KV != nil {
-		pages := t.state.KV.Pages()
-		n = append(n, float32(t.state.KV.Len()), float32(len(pages)))
-		for _, p := range pages {
+		n = append(n, float32(t.state.KV.Len()))
+		for p := range t.state.KV.Pages() {
 			n = append(n, p...)
 		}
 	}

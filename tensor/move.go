@@ -3,8 +3,6 @@ package tensor
 import (
 	"encoding/binary"
 
-	"github.com/x448/float16"
-
 	"github.com/mminfer/mminfer/kernels/quant"
 )
 
@@ -40,7 +38,7 @@ func blockCodes(t Type, b []byte, g int, code *[quant.Block]byte) (scale, least 
 		}
 	case Q4_0:
 		nibbles(code, b[2:])
-		least = toHalf(-8 * half(b))
+		least = Float16(-8 * half(b))
 	case Q4_1:
 		nibbles(code, b[4:])
 		least = binary.LittleEndian.Uint16(b[2:])
@@ -57,11 +55,11 @@ func blockCodes(t Type, b []byte, g int, code *[quant.Block]byte) (scale, least 
 		for i, q := range b[16+g/2*32:][:32] {
 			code[i] = q >> (g % 2 * 4) & 15
 		}
-		scale = toHalf(half(b) * float32(s))
-		least = toHalf(-half(b[2:]) * float32(m))
+		scale = Float16(half(b) * float32(s))
+		least = Float16(-half(b[2:]) * float32(m))
 	case IQ4_XS:
 		nibbles(code, b[8+g*16:])
-		scale = toHalf(half(b) * float32(scaleIQ4XS(b, g)))
+		scale = Float16(half(b) * float32(scaleIQ4XS(b, g)))
 	}
 	return scale, least
 }
@@ -72,6 +70,3 @@ func nibbles(code *[quant.Block]byte, qs []byte) {
 		code[i], code[i+16] = q&15, q>>4
 	}
 }
-
-// toHalf returns the bits of the nearest finite number in half precision.
-func toHalf(v float32) uint16 { return float16.Fromfloat32(max(-65504, min(65504, v))).Bits() }

@@ -178,12 +178,3 @@ func nativeRow(f Format, dst []float32, panel []byte, r int) {
 		}
 	}
 }
-
-// BFloat16 returns the upper half of a number, rounded to nearest, ties to even; NaN stays NaN.
-func BFloat16(v float32) uint16 {
-	b := math.Float32bits(v)
-	if v != v {
-		return uint16(b>>16) | 0x40
-	}
-	return uint16((b + 0x7fff + b>>16&1) >> 16)
-}

@@ -27,6 +27,7 @@ type bench struct {
 	form                   choice
 	shapes                 list[shapeFlag, *shapeFlag]
 	subnet                 *subnetFlags
+	kv                     *choice
 	json, noLimits, skip   bool
 	cpuProfile, memProfile string
 
@@ -73,6 +74,7 @@ size of real keys and values and none of their meaning.`,
 	f.Var(&b.tests, "tests", "tests to run")
 	f.VarP(&b.threads, "threads", "t", "threads that share a computation; several numbers measure with each")
 	f.Var(&b.quants, "quant", quantHelp()+"; several measure each")
+	b.kv = kvFlag(c)
 	f.Var(&b.reps, "reps", "repetitions of each test")
 	f.Var(&b.sessions, "sessions", "sequences computed together; tok/s is of all of them")
 	f.VarP(&b.form, "output", "o", "md, csv, json or jsonl")
@@ -131,7 +133,7 @@ func (b *bench) format(ctx context.Context, f tensor.Format, shape shapeFlag) er
 	most := slices.MaxFunc(b.threads.values, func(x, y whole) int { return x.value - y.value })
 	loading := tensor.NewPool(most.value)
 	bar := b.bar("packing weights", packingHidden, bytesText)
-	m, err := models.New(ck.model, models.Options{Format: f, Pool: loading, Progress: bar.set})
+	m, err := models.New(ck.model, models.Options{Format: f, KV: kvFormats[b.kv.value], Pool: loading, Progress: bar.set})
 	bar.done()
 	loading.Close()
 	if err != nil {

@@ -162,7 +162,7 @@ func (row *benchRow) shares(m *models.Model, t benchTest, l limits) {
 	if row.Sessions > 1 {
 		return // what they share of the weights depends on their tokens
 	}
-	row.BytesPerToken = m.BytesPerStep() + int64(4*m.FloatsPerToken()*(t.depth+t.n/2))
+	row.BytesPerToken = m.BytesPerStep() + int64(m.BytesPerToken()*(t.depth+t.n/2))
 	if row.Peak = l.Read; row.Peak > 0 {
 		row.Share = float64(row.BytesPerToken) * row.Rate / 1e9 / row.Peak
 	}

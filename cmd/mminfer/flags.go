@@ -128,6 +128,16 @@ func quantFlag(c *cobra.Command) *format {
 	return f
 }
 
+// kvFormats are the formats of keys and values.
+var kvFormats = map[string]tensor.Format{"f32": tensor.FormatF32, "bf16": tensor.FormatBF16, "f16": tensor.FormatF16}
+
+// kvFlag adds --kv.
+func kvFlag(c *cobra.Command) *choice {
+	k := &choice{"f32", []string{"f32", "bf16", "f16"}}
+	c.Flags().Var(k, "kv", "keys and values of softmax attention in memory: f32, bf16, f16")
+	return k
+}
+
 // list is a flag that takes several values, separated by commas.
 type list[T any, P interface {
 	*T

@@ -136,7 +136,7 @@ func inspect(dir string, tensors bool, cut *subnetFlags) (*inspected, error) {
 	i := &inspected{
 		Model: modelName(dir), Type: m.Type, Layers: m.Layers(), Width: m.Width, Vocab: m.Vocab, Parameters: m.Params,
 		ByType:     map[string]int64{},
-		StateBytes: int64(4 * m.StateFloats()), GrowthBytes: int64(4 * m.FloatsPerToken()),
+		StateBytes: int64(4 * m.StateFloats()), GrowthBytes: int64(m.BytesPerToken()),
 	}
 	if p, ok := m.Pictures(); ok {
 		i.Pictures = &pictureInfo{p.Size, p.Patch, p.Rows, p.MinTiles, p.MaxTiles, p.Thumbnail, int(p.Token)}

@@ -24,6 +24,7 @@ type modelFlags struct {
 	pictures bool // without dir it is the built-in model that takes pictures
 	threads  *whole
 	quant    *format
+	kv       *choice
 	subnet   *subnetFlags
 }
 
@@ -36,7 +37,7 @@ func modelFlag(c *cobra.Command, dir *string) {
 func newModelFlags(c *cobra.Command) *modelFlags {
 	m := new(modelFlags)
 	modelFlag(c, &m.dir)
-	m.threads, m.quant = threadsFlag(c), quantFlag(c)
+	m.threads, m.quant, m.kv = threadsFlag(c), quantFlag(c), kvFlag(c)
 	m.subnet = newSubnetFlags(c).shapeOf()
 	return m
 }
@@ -82,7 +83,7 @@ func (a *app) open(ctx context.Context, m *modelFlags, more ...mminfer.Option) (
 	bar := a.bar("packing weights", packingHidden, bytesText)
 	defer bar.done()
 	opts := []mminfer.Option{
-		mminfer.WithThreads(m.threads.value), mminfer.WithFormat(m.quant.Format), mminfer.WithProgress(bar.set),
+		mminfer.WithThreads(m.threads.value), mminfer.WithFormat(m.quant.Format), mminfer.WithKV(kvFormats[m.kv.value]), mminfer.WithProgress(bar.set),
 	}
 	opts = append(append(opts, m.subnet.options()...), more...)
 	return await(ctx, func() (*mminfer.Engine, error) {

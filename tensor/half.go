@@ -1,0 +1,41 @@
+package tensor
+
+import (
+	"math"
+
+	"github.com/x448/float16"
+)
+
+// Float16 returns the bits of the nearest finite number in half precision; NaN stays NaN.
+func Float16(v float32) uint16 { return float16.Fromfloat32(max(-65504, min(65504, v))).Bits() }
+
+// BFloat16 returns the upper half of a number, rounded to nearest, ties to even; NaN stays NaN.
+func BFloat16(v float32) uint16 {
+	b := math.Float32bits(v)
+	if v != v {
+		return uint16(b>>16) | 0x40
+	}
+	return uint16((b + 0x7fff + b>>16&1) >> 16)
+}
+
+// Narrow rounds numbers to FormatBF16 or FormatF16. dst and src have the same length.
+func Narrow(dst []uint16, src []float32, f Format) {
+	to := Float16
+	if f == FormatBF16 {
+		to = BFloat16
+	}
+	for i, v := range src {
+		dst[i] = to(v)
+	}
+}
+
+// Widen undoes [Narrow], exactly but for its rounding.
+func Widen(dst []float32, src []uint16, f Format) {
+	for i, b := range src {
+		if f == FormatBF16 {
+			dst[i] = math.Float32frombits(uint32(b) << 16)
+		} else {
+			dst[i] = float16.Frombits(b).Float32()
+		}
+	}
+}
