@@ -271,3 +271,33 @@ func ExampleOpenFS() {
 	// level=INFO msg="model loaded" type=mom parameters=6044144 format=auto state_bytes=629760
 	// 6 layers
 }
+
+// A picture is read with the question about it. What was seen stays in the session, so that another
+// question does not read it again.
+func ExampleChat_Say_picture() {
+	engine, err := mminfer.OpenFS(demo.FS, demo.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close()
+	data, err := os.ReadFile("demo/reader/pictures/colour_circle.png")
+	if err != nil {
+		log.Fatal(err)
+	}
+	picture, err := engine.Picture(data)
+	if err != nil {
+		log.Fatal(err)
+	}
+	chat, err := engine.NewSession().Chat(mminfer.Conversation{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for token, err := range chat.Say(context.Background(), "What colour is the circle?", engine.Defaults(), picture) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Print(token.Text)
+	}
+	fmt.Println(" in", picture.Info().Tokens, "tokens")
+	// Output: red in 16 tokens
+}

@@ -68,6 +68,25 @@ type Layer struct {
 // Layers returns the number of layers.
 func (m *Model) Layers() int { return len(m.layers) }
 
+// LayerKinds returns how many layers keep numbers of fixed count for a sequence, and how many keep
+// keys and values. A layer may do both.
+func (m *Model) LayerKinds() (fixed, attentions int) {
+	for _, l := range m.layers {
+		numbers, keys := false, false
+		for _, b := range l.Blocks {
+			spec := b.Mixer.StateSpec()
+			numbers, keys = numbers || spec.Floats > 0, keys || spec.KV.Heads > 0
+		}
+		if numbers {
+			fixed++
+		}
+		if keys {
+			attentions++
+		}
+	}
+	return fixed, attentions
+}
+
 // WeightBytes returns the memory that packed weights and the embedding take.
 func (m *Model) WeightBytes() int64 {
 	n := m.arena.Size() + int64(len(m.embed.Data))

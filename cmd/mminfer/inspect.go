@@ -20,6 +20,7 @@ type inspected struct {
 	Model       string           `json:"model"`
 	Type        string           `json:"type"`
 	Layers      int              `json:"layers"`
+	Attentions  int              `json:"attention_layers,omitempty"` // that keep keys and values
 	Width       int              `json:"width"`
 	Vocab       int              `json:"vocab"`
 	Parameters  int64            `json:"parameters"`
@@ -32,6 +33,8 @@ type inspected struct {
 	Subnet      *subnetInfo      `json:"subnet,omitempty"`   // none: the model is whole
 	Notes       []string         `json:"notes,omitempty"`    // what is odd about the checkpoint
 	Tensors     []tensorInfo     `json:"tensors,omitempty"`
+
+	fixed int // layers that keep a state of fixed size
 }
 
 // subnetInfo is what is kept of a model.
@@ -142,6 +145,7 @@ func inspect(dir string, tensors bool, cut *subnetFlags) (*inspected, error) {
 		i.Pictures = &pictureInfo{p.Size, p.Patch, p.Rows, p.MinTiles, p.MaxTiles, p.Thumbnail, int(p.Token)}
 	}
 	i.Notes = m.Notes
+	i.fixed, i.Attentions = m.LayerKinds()
 	if s := ck.subnet; s != nil {
 		i.Subnet = &subnetInfo{Shape: s.Shape.String(), Gates: s.Gates}
 		for _, l := range s.Layers {
@@ -179,10 +183,14 @@ func (i *inspected) write(out io.Writer) error {
 	if i.GrowthBytes > 0 {
 		growth = grouped(i.GrowthBytes) + " bytes a token"
 	}
+	layers := grouped(int64(i.Layers))
+	if i.Attentions > 0 {
+		layers += fmt.Sprintf(": %d with a state of fixed size, %d with keys and values", i.fixed, i.Attentions)
+	}
 	rows := [][2]string{
 		{"model", i.Model},
 		{"architecture", i.Type},
-		{"layers", grouped(int64(i.Layers))},
+		{"layers", layers},
 		{"width", grouped(int64(i.Width))},
 		{"vocabulary", tokensText(int64(i.Vocab))},
 		{"parameters", grouped(i.Parameters)},
