@@ -28,8 +28,8 @@ type mmMambaConfig struct {
 	then  mmMambaModule
 }
 
-// mmMambaModule is the configuration of a module. Its rope_scaling changes nothing, and its bias is
-// one that no block has.
+// mmMambaModule is the configuration of a module. Its bias is one that no block has, and its
+// rope_scaling changes nothing, except in HoVLE.
 type mmMambaModule struct {
 	decoder
 	Kinds   []string        `json:"layers_block_type"`
@@ -66,10 +66,17 @@ func mmMambaOther(kind string) (other, tensor string) {
 	return mmMambaSSD, "attention.wvkqgdt.weight"
 }
 
+// hovle is the model_type of HoVLE, the attention model that mmMamba was made of. It shares the type
+// with models that have no module for embeddings.
+const hovle = "internvl_chat"
+
 // read decodes the configuration over the defaults of its classes.
-func (c *mmMambaConfig) read(config []byte) error {
+func (c *mmMambaConfig) read(kind string, config []byte) error {
 	if err := strict(config, c); err != nil {
 		return err
+	}
+	if kind == hovle && c.Embedding == nil {
+		return errors.New("embedding_config: found none: of the models of this type only HoVLE is supported")
 	}
 	if none := func(part []byte) bool { return part == nil || string(part) == "null" }; none(c.Embedding) || none(c.Language) {
 		return errors.New("embedding_config and llm_config: expected both: the two modules")
@@ -90,6 +97,23 @@ func (c *mmMambaConfig) read(config []byte) error {
 	c.first.Vocab = c.then.Vocab
 	if c.Size == nil {
 		c.Size = &c.first.Image
+	}
+	if kind == hovle {
+		return errors.Join(c.first.asHoVLE("embedding_config"), c.then.asHoVLE("llm_config"))
+	}
+	return nil
+}
+
+// asHoVLE takes the module for one of HoVLE's, of attentions whose rope_scaling counts.
+func (c *mmMambaModule) asHoVLE(name string) error {
+	if c.Kinds == nil && c.Layers <= maxLayers {
+		c.Kinds = slices.Repeat([]string{mmMambaAttention}, max(c.Layers, 0))
+	}
+	if c.Scaling == nil {
+		return nil
+	}
+	if err := json.Unmarshal(c.Scaling, &c.decoder.ropeConfig.Scaling); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
@@ -131,10 +155,11 @@ func (c *mmMambaModule) validate(name string) error {
 	return nil
 }
 
-// newMMMamba builds an mmMamba: blocks of Mamba-2, of attention, or of both, as the tensors are.
-func newMMMamba(_ string, config []byte, p nn.Params) (*Model, error) {
+// newMMMamba builds an mmMamba: blocks of Mamba-2, of attention, or of both, as the tensors are. A
+// HoVLE has the same tensors, and attentions alone.
+func newMMMamba(kind string, config []byte, p nn.Params) (*Model, error) {
 	c := mmMambaConfig{Ratio: 0.5, MinTiles: 1, MaxTiles: 6}
-	if err := c.read(config); err != nil {
+	if err := c.read(kind, config); err != nil {
 		return nil, err
 	}
 	if err := c.validate(); err != nil {
@@ -238,7 +263,7 @@ func (c *mmMambaModule) mixer(p nn.Params, kind string) (nn.Mixer, error) {
 		return nil, is.err()
 	}
 	a := internlm2Config{decoder: c.decoder}
-	return a.attention(p, nn.NewRope(c.theta(), c.headDim())), nil
+	return a.attention(p, c.build(c.headDim())), nil
 }
 
 // ssd takes a state-space layer, whose projection holds the rows of all values, keys, queries, gates

@@ -181,3 +181,28 @@ func TestTilesRefused(t *testing.T) {
 		t.Errorf("a model without pictures: %v", err)
 	}
 }
+
+// HoVLE has the tensors of an mmMamba of attentions alone, and a rope_scaling that counts.
+func TestHoVLE(t *testing.T) {
+	good := load(t, "testdata/golden/hovle")
+	m := build(t, good)
+	if fixed, attentions := m.LayerKinds(); fixed != 0 || attentions != 12 || len(m.Notes) != 0 {
+		t.Errorf("%d layers with a fixed state, %d with keys and values, notes %q", fixed, attentions, m.Notes)
+	}
+	want := advance(t, m, m.NewState(), 3, 5, 7)
+	for value, same := range map[string]bool{`null`: true, `{"type": "dynamic", "factor": 2.0}`: true, `{"type": "linear", "factor": 2.0}`: false} {
+		scaled := build(t, good.under(t, "llm_config", "rope_scaling", value))
+		if got := advance(t, scaled, scaled.NewState(), 3, 5, 7); slices.Equal(got, want) != same {
+			t.Errorf("rope_scaling %s: the same numbers: %v, expected %v", value, !same, same)
+		}
+	}
+	for _, c := range []struct{ part, key, value, want string }{
+		{"", "embedding_config", ``, "of the models of this type only HoVLE is supported"},
+		{"llm_config", "rope_scaling", `{"type": "odd"}`, `llm_config: rope_scaling: found type "odd"`},
+		{"llm_config", "rope_scaling", `7`, "llm_config: "},
+	} {
+		if text := failure(t, c.key, good.under(t, c.part, c.key, c.value)); !strings.Contains(text, c.want) {
+			t.Errorf("%s: found %.300q, want %q", c.key, text, c.want)
+		}
+	}
+}

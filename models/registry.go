@@ -31,6 +31,7 @@ var architectures = map[string]struct {
 	"hgrn":               {newHGRN, "gated linear recurrence (HGRN), fla layout"},
 	"hgrn2":              {newHGRN2, "gated linear recurrence with a wider state (HGRN2), fla layout"},
 	"internlm2":          {newInternLM2, "transformer with fused queries, keys and values (InternLM2)"},
+	"internvl_chat":      {newMMMamba, "pictures and text: attention without an encoder (HoVLE)"},
 	"jamba":              {newJamba, "Mamba-1 and attention, mixture of experts (Jamba)"},
 	"kda":                {newKDA, "Kimi delta attention, fla layout"},
 	"kimi_linear":        {newKimiLinear, "Kimi delta attention and latent attention, mixture of experts (Kimi Linear)"},
