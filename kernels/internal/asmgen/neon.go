@@ -101,7 +101,7 @@ var neonOps = []neonOp{
 
 // neonPackages are the packages of kernels that take a copy of the macros: the build notices only
 // changes of headers in the package's own folder.
-var neonPackages = []string{"gemm", "vec", "norm", "quant", "attn", "conv", "delta", "linattn", "scan"}
+var neonPackages = []string{"gemm", "vec", "norm", "quant", "attn", "conv", "delta", "linattn", "scan", "peak"}
 
 // neonFiles adds what is generated for arm64.
 func neonFiles(files map[string][]byte) {
