@@ -227,3 +227,6 @@ func LeastInfluence(influence []float64, keepLast, minLayers int) (map[int]Depth
 	}
 	return depths, nil
 }
+
+// Fingerprint identifies the model and the format in which it is measured.
+func (s *Selector) Fingerprint() [32]byte { return s.model.Fingerprint() }

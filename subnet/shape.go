@@ -87,3 +87,11 @@ func ratiosText(ratios []float64) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// ParseWidths reads widths such as 1,7/8,0.75, in brackets or without.
+func ParseWidths(s string) ([]float64, error) {
+	if !strings.HasPrefix(strings.TrimSpace(s), "[") {
+		s = "[" + s + "]"
+	}
+	return parseRatios(s)
+}
