@@ -51,7 +51,7 @@ func TestNothingToDraw(t *testing.T) {
 func TestTicks(t *testing.T) {
 	for _, c := range []struct{ low, high float64 }{{0, 12}, {0, 0}, {0, 1}, {0, 0.37}, {-3, 1e6}, {0, 1e-9}, {0, 49.9}} {
 		got := ticks(c.low, c.high)
-		if n := len(got); n < 2 || n > 12 || got[0].Value > c.low || got[n-1].Value < c.high {
+		if n := len(got); n < 2 || n > 12 || got[0] > c.low || got[n-1] < c.high {
 			t.Errorf("%v: %v", c, got)
 		}
 	}

@@ -43,7 +43,7 @@ var rooms = map[string]room{
 	"bench": {floor: 8, sees: []string{"*"}},
 
 	"demo":                {floor: 0, helper: true},
-	"internal/chart":      {floor: 0, third: []string{"github.com/wcharczuk/go-chart/v2"}},
+	"internal/chart":      {floor: 0},
 	"internal/cputime":    {floor: 0, helper: true},
 	"internal/golden":     {floor: 6, sees: []string{"*"}, helper: true},
 	"internal/synth":      {floor: 5, sees: []string{"*"}, third: []string{"github.com/x448/float16"}, helper: true},
