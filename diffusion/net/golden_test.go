@@ -40,6 +40,46 @@ func TestGoldens(t *testing.T) {
 	}
 }
 
+// TestSizes compares whole networks with diffusers in float64 at sizes that levels do not divide, and in batches of different
+// times and classes.
+func TestSizes(t *testing.T) {
+	files, err := filepath.Glob("testdata/sizes/*.safetensors")
+	if err != nil || len(files) != 5 {
+		t.Fatal(files, err)
+	}
+	for _, inputs := range files {
+		results, err := golden.NetworkOn(filepath.Join(goldens, filepath.Base(inputs)), inputs, net.Options{})
+		if err != nil {
+			t.Error(err)
+		}
+		for _, r := range results {
+			if !r.OK() {
+				t.Errorf("%s: %s: error %.3g, bound %.3g %s", inputs, r.Of, r.MaxError, r.Bound, r.Note)
+			}
+		}
+	}
+}
+
+// TestVariants compares small networks of other options: scale and shift by time, classes, centred input, no attention, lists of
+// heads, linear projections, embedded guidance, patches of 3, other activations, no convolutions of latents.
+func TestVariants(t *testing.T) {
+	names, err := golden.NetworkNames("testdata/variants")
+	if err != nil || len(names) != 6 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		results, err := golden.Network("testdata/variants", name, net.Options{})
+		if err != nil {
+			t.Error(err)
+		}
+		for _, r := range results {
+			if !r.OK() {
+				t.Errorf("%s: %s: error %.3g, bound %.3g %s", name, r.Of, r.MaxError, r.Bound, r.Note)
+			}
+		}
+	}
+}
+
 // open opens a golden network's weights.
 func open(t testing.TB, name string) *golden.NetworkSource {
 	t.Helper()

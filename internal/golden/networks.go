@@ -47,9 +47,14 @@ const networkTolerance = 2e-5
 // Network runs one network of a directory and compares blocks, in the order in which they were computed, and outputs.
 func Network(dir, name string, o net.Options) ([]Result, error) {
 	if strings.HasSuffix(name, ".safetensors") {
-		return networkFile(filepath.Join(dir, name), o)
+		return networkFile(filepath.Join(dir, name), "", o)
 	}
 	return textEncoder(filepath.Join(dir, name), o)
+}
+
+// NetworkOn runs the network of a golden file on the inputs of another file, and compares with the outputs there.
+func NetworkOn(path, inputs string, o net.Options) ([]Result, error) {
+	return networkFile(path, inputs, o)
 }
 
 // NetworkSource is the weights of a golden file as a checkpoint, and the tensors beside them.
@@ -130,14 +135,21 @@ type networkRun struct {
 	err     error
 }
 
-func networkFile(path string, o net.Options) ([]Result, error) {
+func networkFile(path, inputs string, o net.Options) ([]Result, error) {
 	file, err := OpenNetwork(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
 	g := &networkRun{name: strings.TrimSuffix(filepath.Base(path), ".safetensors"), file: file.Other}
-	if blocks, err := loader.OpenFile(strings.TrimSuffix(path, ".safetensors") + ".blocks.safetensors"); err == nil {
+	if inputs != "" {
+		other, err := loader.OpenFile(inputs)
+		if err != nil {
+			return nil, err
+		}
+		defer other.Close()
+		g.file = other.Tensor
+	} else if blocks, err := loader.OpenFile(strings.TrimSuffix(path, ".safetensors") + ".blocks.safetensors"); err == nil {
 		g.blocks = blocks
 		defer blocks.Close()
 	}
@@ -236,15 +248,18 @@ func compareNetwork(file, name string, got []float32, want []float64) Result {
 	return r
 }
 
-// times returns in.t.
-func (g *networkRun) times() []float64 {
-	v, _ := g.values("in.t")
-	t := make([]float64, len(v))
+// doubles returns a tensor of the file.
+func (g *networkRun) doubles(name string) []float64 {
+	v, _ := g.values(name)
+	d := make([]float64, len(v))
 	for i, x := range v {
-		t[i] = float64(x)
+		d[i] = float64(x)
 	}
-	return t
+	return d
 }
+
+// times returns in.t.
+func (g *networkRun) times() []float64 { return g.doubles("in.t") }
 
 // classes returns in.y as classes, nil if there is none.
 func (g *networkRun) classes() (class []int32) {
@@ -286,7 +301,11 @@ func (g *networkRun) condition(ck net.Checkpoint, o net.Options) error {
 	}
 	x, s := g.values("in.x")
 	y := make([]float32, s[0]*u.Out*s[2]*s[3])
-	if err := u.Forward(y, x, s[0], s[2], s[3], g.times(), ctx, nil, g.pass); err != nil {
+	var scales []float64
+	if u.GuidanceDim > 0 {
+		scales = g.doubles("in.scale")
+	}
+	if err := u.Forward(y, x, s[0], s[2], s[3], g.times(), ctx, scales, g.pass); err != nil {
 		return err
 	}
 	g.output("out.y", y)
