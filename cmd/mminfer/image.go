@@ -275,7 +275,7 @@ func (g *draw) openPipeline(ctx context.Context, p *imageParams) (*pipeline.Pipe
 	if err != nil {
 		return nil, err
 	}
-	opts := pipeline.Options{Format: quant, Pool: g.pool, VAE: p.VAE, Progress: func(_ string, done, total int64) { bar.set(done, total) }}
+	opts := pipeline.Options{Format: quant, Pool: g.pool, VAE: p.VAE, Plain: p.plain, Progress: func(_ string, done, total int64) { bar.set(done, total) }}
 	dir := p.Model
 	return await(ctx, func() (*pipeline.Pipeline, error) {
 		if dir == "" {

@@ -288,7 +288,7 @@ func readLatents(file string, shape [4]int) ([]float32, error) {
 // compareWith32 draws a request again with weights of 32 bits and tells how far apart the pictures are.
 func (g *draw) compareWith32(ctx context.Context, r pipeline.Request, got *pipeline.Result) error {
 	params := g.imageParams
-	params.Quant = tensor.FormatF32.String()
+	params.Quant, params.plain = tensor.FormatF32.String(), true
 	p, err := g.openPipeline(ctx, &params)
 	if err != nil {
 		return err

@@ -16,6 +16,8 @@ import (
 
 // imageParams is all that a picture depends on. A PNG file carries it as JSON.
 type imageParams struct {
+	plain bool // convolutions are sums of products, so that exact weights show no difference
+
 	Model     string   `json:"model,omitempty"` // directory, "" for the built-in one
 	VAE       string   `json:"vae,omitempty"`
 	Quant     string   `json:"quant"`

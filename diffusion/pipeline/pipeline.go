@@ -34,6 +34,7 @@ type Options struct {
 	Pool     *tensor.Pool                         // of packing and of drawing
 	VAE      string                               // a directory with another autoencoder, such as TAESD, in place of the folder's own
 	Progress func(part string, done, total int64) // bytes of weights packed
+	Plain    bool                                 // convolutions are sums of products in every format: see [net.Options]
 }
 
 // A Pipeline is an open folder. It is immutable and may draw several requests at once, until it is closed.
@@ -143,7 +144,7 @@ func build[N interface{ Close() }](p *Pipeline, o Options, part string, make fun
 }
 
 func (p *Pipeline) options(o Options, part string) net.Options {
-	n := net.Options{Format: o.Format, Pool: o.Pool}
+	n := net.Options{Format: o.Format, Pool: o.Pool, Plain: o.Plain}
 	if o.Progress != nil {
 		n.Progress = func(done, total int64) { o.Progress(part, done, total) }
 	}
