@@ -301,6 +301,8 @@ func imageModelName(dir string) string {
 // classes, and in the built-in model's own description.
 func defaultGuidance(p *pipeline.Pipeline) float64 {
 	switch {
+	case p.Class == "LatentConsistencyModelPipeline":
+		return 8.5
 	case p.Kind == pipeline.TextToImage:
 		return 7.5
 	case p.Kind == pipeline.ClassToLatent:

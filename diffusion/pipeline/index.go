@@ -52,6 +52,7 @@ var recipes = map[string]recipe{
 	"StableDiffusionPipeline":        textToImage,
 	"StableDiffusionImg2ImgPipeline": textToImage,
 	"StableDiffusionInpaintPipeline": textToImage,
+	"LatentConsistencyModelPipeline": textToImage,
 	"DiTPipeline": {
 		kind: ClassToLatent,
 		parts: map[string][]string{

@@ -138,6 +138,9 @@ func (p *Pipeline) prepare(r Request) (*job, error) {
 	if !(math.Abs(j.Guidance) <= 1e4) || !(j.Rescale >= 0 && j.Rescale <= 1) {
 		return nil, fmt.Errorf("pipeline: guidance %g, rescale %g: want numbers up to 10000, and from 0 to 1", j.Guidance, j.Rescale)
 	}
+	if least := 4 * p.Factor; j.Tile != 0 && j.Tile < least {
+		return nil, fmt.Errorf("pipeline: tiles of %d pixels: want at least %d, or 0 for none", j.Tile, least)
+	}
 	if err := j.asked(); err != nil {
 		return nil, err
 	}
