@@ -50,6 +50,8 @@ type Checkpoint struct {
 	names    map[string]int // of tensors
 	metadata map[string]string
 	gguf     *GGUF
+	packed   bool                     // config.json says that weights are packed
+	format   tensor.Format            // of those
 	derived  map[string]func() []byte // the data of tensors that the file holds in another form
 	alone    bool                     // a single file is all of the model
 	unmap    []func() error
@@ -70,6 +72,9 @@ func HeaderLimit(n int) Option {
 // are the first of model.safetensors, model.safetensors.index.json with the shards it names,
 // and the same two under the names diffusion_pytorch_model and adapter_model, then the variants
 // model.fp16 and diffusion_pytorch_model.fp16; so a single file wins over an index, as in transformers.
+//
+// Weights that `mminfer quantize` or pack wrote are matrices again, of type [tensor.Packed], by what
+// quantization_config in config.json says; [Checkpoint.Config] does not have it any more.
 //
 // A GGUF file is a model too, by its own path or as the only one in a directory without
 // config.json: its keys and tensors are laid out as transformers has the same model, under
@@ -217,6 +222,12 @@ func (c *Checkpoint) load(o options) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = c.loadIndex(stem+".safetensors.index.json", o)
 		}
+		if err == nil {
+			err = c.unpack()
+		}
+		if err == nil && c.packed {
+			err = c.loadTokenizerGGUF(o)
+		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -244,7 +255,7 @@ func (c *Checkpoint) loadOne(name string, o options) error {
 // loadFiles loads nothing of a directory but the metadata of a GGUF file that is all of its model.
 func (c *Checkpoint) loadFiles(o options) error {
 	if _, err := c.dir.read("config.json", maxConfig); !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return errors.Join(err, c.loadTokenizerGGUF(o))
 	}
 	name, err := c.dir.onlyGGUF()
 	if err != nil || name == "" {

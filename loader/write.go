@@ -31,7 +31,17 @@ func Write(w io.Writer, tensors []tensor.Tensor, metadata map[string]string) err
 // WriteFunc is [Write] for tensors that need not be in memory: their Data are not looked at,
 // and data is called for each in order, to write exactly Elements · Type.Size bytes.
 func WriteFunc(w io.Writer, tensors []tensor.Tensor, metadata map[string]string, data func(w io.Writer, t tensor.Tensor) error) error {
-	header, err := appendHeader(nil, tensors, metadata)
+	return write(w, tensors, metadata, 8, data)
+}
+
+// WriteAligned is [WriteFunc] with the data of the first tensor at a multiple of 64 bytes of the file, and so
+// those of all that follow tensors of such sizes.
+func WriteAligned(w io.Writer, tensors []tensor.Tensor, metadata map[string]string, data func(w io.Writer, t tensor.Tensor) error) error {
+	return write(w, tensors, metadata, 64, data)
+}
+
+func write(w io.Writer, tensors []tensor.Tensor, metadata map[string]string, align int, data func(w io.Writer, t tensor.Tensor) error) error {
+	header, err := appendHeader(nil, tensors, metadata, align)
 	if err != nil {
 		return fmt.Errorf("loader: write: %w", err)
 	}
@@ -63,9 +73,10 @@ func (c *counter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// appendHeader appends the text of a header, padded with spaces to a multiple of 8 bytes. It
+// appendHeader appends the text of a header, padded with spaces so that the data begin at a
+// multiple of align bytes. It
 // parses what it wrote, so that a file that would be refused is never written.
-func appendHeader(b []byte, tensors []tensor.Tensor, metadata map[string]string) ([]byte, error) {
+func appendHeader(b []byte, tensors []tensor.Tensor, metadata map[string]string, align int) ([]byte, error) {
 	b = append(b, '{')
 	if metadata != nil {
 		for k, v := range metadata {
@@ -98,7 +109,7 @@ func appendHeader(b []byte, tensors []tensor.Tensor, metadata map[string]string)
 		end += size
 	}
 	b = append(bytes.TrimSuffix(b, []byte(",")), '}')
-	for len(b)%8 != 0 {
+	for (prefix+len(b))%align != 0 {
 		b = append(b, ' ')
 	}
 	if len(b) > maxHeader {

@@ -23,8 +23,9 @@ type Options struct {
 	Format   tensor.Format
 	KV       tensor.Format // keys and values in states: F32, which Auto is too, BF16 or F16
 	Pool     *tensor.Pool
-	Progress func(done, total int64) // bytes of weights packed, and of all
-	BindOnly bool                    // check and describe the checkpoint without packing: nothing can be computed
+	Progress func(done, total int64)                       // bytes of weights packed, and of all
+	OnPacked func(w *tensor.Weight, parts []tensor.Tensor) // told every weight and what it was packed of; may be nil
+	BindOnly bool                                          // check and describe the checkpoint without packing: nothing can be computed
 
 	// Watch, if not nil, is shown the inputs of the projections that write to the residual stream,
 	// [T, heads·dim] of attentions and [T, I] of MLPs, wherever something is computed. Only models
@@ -160,6 +161,9 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 	default:
 		return nil, fmt.Errorf("models: keys and values in %v: expected f32, bf16 or f16", opts.KV)
 	}
+	if opts.Format, err = packedFormat(ck, opts.Format); err != nil {
+		return nil, fmt.Errorf("models: %s: %w", kind, err)
+	}
 	p := nn.Bind(ck, opts.Format)
 	m, err := build(kind, ck.Config(), p)
 	if err != nil {
@@ -189,6 +193,7 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 		if opts.KV != tensor.FormatAuto && opts.KV != tensor.FormatF32 && m.BytesPerToken() > 0 {
 			m.fingerprint = sha256.Sum256(fmt.Appendf(nil, "%x with keys and values in %v", m.fingerprint, opts.KV))
 		}
+		p.OnPacked(opts.OnPacked)
 		p.Load(&m.arena, opts.Pool, opts.Progress)
 	}
 	return m, nil

@@ -38,6 +38,7 @@ type binding struct {
 	format tensor.Format
 	used   map[string]bool // taken: true; dropped: false
 	errs   []error
+	packed func(w *tensor.Weight, parts []tensor.Tensor)
 	failed int // errors, those counted but not kept included
 	jobs   []job
 	plain  bool
@@ -142,7 +143,7 @@ func (p Params) Tensor(name string, shape ...int) tensor.Tensor {
 	case !t.Type.Float():
 		p.b.fail("%s: type %v, want floating-point numbers; quantised checkpoints of other programs are not supported", full, t.Type)
 	default:
-		return t
+		return t.Whole()
 	}
 	return tensor.Tensor{Name: full, Type: tensor.F32, Shape: shape}
 }
@@ -283,6 +284,9 @@ func (p Params) Load(arena *tensor.Arena, pool *tensor.Pool, progress func(done,
 	}
 	for i, j := range p.b.jobs {
 		p.b.pack(j, arena, pool)
+		if p.b.packed != nil {
+			p.b.packed(j.dst.W, j.parts)
+		}
 		p.b.jobs[i] = job{} // a checkpoint may have made the bytes for this alone
 		if done += j.bytes(); progress != nil {
 			progress(done, total)

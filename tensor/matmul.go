@@ -83,6 +83,9 @@ func (m *matmul) plan(ws *Workspace) (work int) {
 		if p.X.Rows == 0 {
 			continue
 		}
+		if ws.Watch != nil {
+			ws.Watch(p.W, p.X)
+		}
 		from := 0
 		for i := range p.W.parts {
 			w := &p.W.parts[i]

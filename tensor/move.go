@@ -12,6 +12,16 @@ func moves(t Type, f Format, cols int) bool {
 	return n > 1 && cols%n == 0 && f == FormatAuto.For(t) && (f.coded() || t == Q8_0)
 }
 
+// Kept returns the format that has the codes and scales of a type of elements in blocks as they are,
+// and whether there is one.
+func Kept(t Type) (Format, bool) {
+	switch t {
+	case Q8_0, Q5_0, IQ4_NL, Q4_0, Q4_1:
+		return FormatAuto.For(t), true
+	}
+	return FormatAuto, false
+}
+
 // moveRow stores a row of elements in blocks as row r of a panel.
 func moveRow(f Format, panel []byte, r int, t Tensor, row, cols int) {
 	n, size := t.Type.Block()

@@ -11,7 +11,19 @@ type Tensor struct {
 	Data  []byte // len = Elements() · Type.Size(), or as many whole blocks; none crosses a row
 
 	panels []panels // of Packed, in the order of Data
+	origin string   // the tensor it is rows of, see [Tensor.Origin]
+	row    int
 }
+
+// Whole returns the tensor marked as all of itself, for [Tensor.Origin].
+func (t Tensor) Whole() Tensor {
+	t.origin, t.row = t.Name, 0
+	return t
+}
+
+// Origin returns the name of the [Tensor.Whole] that the tensor is consecutive rows of, and the first of
+// them, where the last axis alone is columns; "" if it is not known to be.
+func (t Tensor) Origin() (name string, row int) { return t.origin, t.row }
 
 // Elements returns the number of elements; 1 for a scalar.
 func (t Tensor) Elements() int {
@@ -29,9 +41,10 @@ func (t Tensor) String() string { return fmt.Sprintf("%s %s %v", t.Name, t.Type,
 // tensor must have a second axis.
 func (t Tensor) Rows(from, to int) Tensor {
 	shape := append([]int{to - from}, t.Shape[1:]...)
-	v := Tensor{Name: fmt.Sprintf("%s[%d:%d]", t.Name, from, to), Type: t.Type, Shape: shape}
+	v := Tensor{Name: fmt.Sprintf("%s[%d:%d]", t.Name, from, to), Type: t.Type, Shape: shape, origin: t.origin}
+	each := t.Elements() / max(t.Shape[0], 1) / max(t.columns(), 1)
+	v.row = t.row + from*each
 	if t.Type == Packed {
-		each := t.Elements() / max(t.Shape[0], 1) / max(t.columns(), 1)
 		v.Data, v.panels = rowsOf(t.panels, from*each, to*each)
 		return v
 	}

@@ -8,6 +8,8 @@ import "unsafe"
 // alone; set Pool to share work.
 type Workspace struct {
 	Pool *Pool
+	// Watch, if not nil, is shown the operands of every [MatMul]. What it is shown is not its own.
+	Watch func(w *Weight, x Mat)
 
 	chunks [][]float32
 	chunk  int // the chunk in use

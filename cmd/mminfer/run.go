@@ -201,6 +201,7 @@ Exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.`,
 	root.SetIn(a.stdin)
 	root.AddCommand(a.generateCommand(), a.chatCommand(), a.embedCommand(), a.inspectCommand(), a.tokenizeCommand(), a.detokenizeCommand(),
 		a.templateCommand(), a.imageCommand(), a.solversCommand(), a.verifyCommand(), a.subnetCommand(),
+		a.quantizeCommand(), a.packCommand(),
 		a.perplexityCommand(), a.kldCommand(), a.benchCommand(), a.synthCommand(), a.doctorCommand(), a.versionCommand())
 	return root
 }
