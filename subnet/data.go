@@ -179,25 +179,34 @@ func (s *Subnet) mixed(from source) []float32 {
 // addScaled adds g times some rows and columns of a matrix to v.
 func addScaled(v []float32, g float32, t tensor.Tensor, rows, cols []int) {
 	width := t.Shape[1]
-	row, n := make([]float32, width), width
+	n, picked := width, []float32(nil)
 	if cols != nil {
 		n = len(cols)
+		picked = make([]float32, n)
+	}
+	all, ok := t.Float32s()
+	row := []float32(nil)
+	if !ok {
+		row = make([]float32, width)
 	}
 	for r := range len(v) / max(n, 1) {
 		source := r
 		if rows != nil {
 			source = rows[r]
 		}
-		t.Floats(row, source*width)
-		if cols != nil {
-			for i, c := range cols {
-				v[r*n+i] += float32(g * row[c])
-			}
+		if ok {
+			row = all[source*width : (source+1)*width]
+		} else {
+			t.Floats(row, source*width)
+		}
+		if cols == nil {
+			vec.Axpy(v[r*n:(r+1)*n], g, row)
 			continue
 		}
-		dst := v[r*n : (r+1)*n]
-		vec.Scale(row, g, row)
-		vec.Add(dst, dst, row)
+		for i, c := range cols {
+			picked[i] = row[c]
+		}
+		vec.Axpy(v[r*n:(r+1)*n], g, picked)
 	}
 }
 

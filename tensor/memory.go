@@ -36,6 +36,16 @@ func LittleEndian(x []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }
 
+// Float32s returns the elements of an F32 tensor in its own memory, where that holds them aligned and in
+// the machine's byte order. They must not be modified.
+func (t Tensor) Float32s() (x []float32, ok bool) {
+	p := unsafe.Pointer(unsafe.SliceData(t.Data))
+	if t.Type != F32 || uintptr(p)%4 != 0 || len(t.Data) == 0 || LittleEndian([]float32{1}) == nil {
+		return nil, false
+	}
+	return unsafe.Slice((*float32)(p), len(t.Data)/4), true
+}
+
 // NotFinite returns the index of the first element that is NaN or infinite, -1 if there is none.
 func NotFinite(x []float32) int {
 	// An exponent of all ones carries into the sign bit; two elements are looked at together.

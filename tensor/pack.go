@@ -152,14 +152,21 @@ func packFloats(f Format, panel []byte, rows []float32, n, k int, importance []f
 		return
 	}
 	for r := range n {
-		for i, v := range rows[r*k : (r+1)*k] {
-			switch at := i*gemm.Rows + r; f {
-			case FormatF32:
-				view[float32](panel)[at] = v
-			case FormatBF16:
-				view[uint16](panel)[at] = BFloat16(v)
-			case FormatF16:
-				view[uint16](panel)[at] = float16.Fromfloat32(v).Bits()
+		switch row := rows[r*k : (r+1)*k]; f {
+		case FormatF32:
+			dst := view[float32](panel)[r:]
+			for i, v := range row {
+				dst[i*gemm.Rows] = v
+			}
+		case FormatBF16:
+			dst := view[uint16](panel)[r:]
+			for i, v := range row {
+				dst[i*gemm.Rows] = BFloat16(v)
+			}
+		case FormatF16:
+			dst := view[uint16](panel)[r:]
+			for i, v := range row {
+				dst[i*gemm.Rows] = float16.Fromfloat32(v).Bits()
 			}
 		}
 	}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package subnet_test
+
+const slowdown = 1
