@@ -64,6 +64,7 @@ type family struct {
 	adapter *subnet.Adapter // nil for none
 	weights *subnet.Weights // nil unless the whole model is held in memory
 	options shaping
+	build   models.Options
 	files   [][]byte // of the tokenizer
 
 	mu    sync.Mutex
@@ -71,8 +72,9 @@ type family struct {
 }
 
 // openFamily opens what the options name beside the base.
-func openFamily(ck *loader.Checkpoint, s shaping) (f *family, err error) {
-	f = &family{options: s, users: 1}
+func openFamily(ck *loader.Checkpoint, s shaping, build models.Options) (f *family, err error) {
+	build.Progress = nil
+	f = &family{options: s, build: build, users: 1}
 	var strategy *subnet.Strategy
 	if s.strategy != "" {
 		if strategy, err = subnet.OpenStrategy(s.strategy); err != nil {
@@ -119,7 +121,7 @@ func (e *Engine) build(o options) (err error) {
 		e.model, err = models.New(e.checkpoint, opts)
 		return err
 	}
-	f, err := openFamily(e.checkpoint, o.subnet)
+	f, err := openFamily(e.checkpoint, o.subnet, opts)
 	if err != nil {
 		return err
 	}
@@ -175,7 +177,7 @@ func (e *Engine) Reshape(shape string) (*Engine, error) {
 		checkpoint: e.checkpoint, tokenizer: e.tokenizer, generation: e.generation, pool: e.pool,
 		normalization: e.normalization, template: e.template, templateErr: e.templateErr,
 	}
-	if err := n.cut(f, s, nil, models.Options{Format: e.model.Format, Pool: e.pool}); err != nil {
+	if err := n.cut(f, s, nil, f.build); err != nil {
 		return nil, fmt.Errorf("mminfer: reshape: %w", err)
 	}
 	n.identify(f.files)

@@ -433,6 +433,28 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
+// Masks are for the ratios that they are for; the reference's selection writes 0.8, 0.65 and 0.5, which its
+// own evaluation and adapters do not ask for.
+func TestRatios(t *testing.T) {
+	s, err := subnet.OpenStrategy(goldens + "amoeba_select/dp_selection_strategy.npy")
+	if err != nil {
+		t.Skip("the goldens are in the repository, not in a module download")
+	}
+	base := load(t, goldens+"amoeba_select/model")
+	s.Widths = []float64{0.8, 0.65, 0.5, 0.4, 0.3}
+	f, err := subnet.New(base, nil, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logits(t, cut(t, f, "6x0.65", subnet.Options{}), 0)
+	if _, err := f.Cut(subnet.Shape{Depth: 7, Width: 1}, subnet.Options{}); err == nil || !strings.Contains(err.Error(), "widths 0.8, 0.65, 0.5, 0.4, 0.3; the nearest shape is 7x0.8") {
+		t.Errorf("width 1: %v", err)
+	}
+	if f.Whole().String() != "7x0.8" {
+		t.Errorf("the largest shape is %v", f.Whole())
+	}
+}
+
 // A strategy that is another model's is refused.
 func TestOtherModelsStrategy(t *testing.T) {
 	base := load(t, goldens+"amoeba_tiny/base")

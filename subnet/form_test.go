@@ -332,8 +332,8 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 	for _, l := range s.Layers {
 		heads += len(l.Heads)
 	}
-	if got, want := m.FloatsPerToken(), heads*32; got != want {
-		t.Errorf("%d numbers a token, want %d of %d heads", got, want, heads)
+	if got, want := m.BytesPerToken(), heads*32*4; got != want {
+		t.Errorf("%d bytes a token, want %d of %d heads", got, want, heads)
 	}
 }
 

@@ -89,7 +89,6 @@ func newSubnetFlags(c *cobra.Command) *subnetFlags {
 	f.Var(&s.form, "lora", "the adapter's corrections: merged into the weights (quantised ones keep them apart), or factored")
 	f.Var(&s.gates, "gates", "weights of the adapter's experts, in place of its own")
 	f.Uint64Var(&s.seed, "gate-seed", 0, "draw the noise that the reference adds to the gates")
-	f.Lookup("gate-seed").DefValue = ""
 	_ = c.MarkFlagDirname("adapter") // these fail only if the flag does not exist
 	_ = c.RegisterFlagCompletionFunc("lora", cobra.FixedCompletions(s.form.words, cobra.ShellCompDirectiveNoFileComp))
 	c.MarkFlagsMutuallyExclusive("gates", "gate-seed")
