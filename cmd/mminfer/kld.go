@@ -54,7 +54,7 @@ means the model of -m, or the built-in one.`,
 
 // model reads an argument: DIR, DIR@FORMAT or FORMAT.
 func (k *kld) model(arg string) (*modelFlags, error) {
-	m := &modelFlags{dir: arg, threads: k.threads, quant: new(format)}
+	m := &modelFlags{dir: arg, threads: k.threads, quant: new(format), kv: new(choice)}
 	if _, err := os.Stat(arg); err == nil {
 		return m, nil
 	}
