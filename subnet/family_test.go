@@ -88,9 +88,9 @@ func TestDepthOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := logits(t, less, 0)
+			want := computed(t, less, 0)
 			of := fmt.Sprintf("%s without layer %d", name, out)
-			same(t, of, logits(t, cut(t, f, fmt.Sprint(c.Layers-1), subnet.Options{}), 0), want)
+			same(t, of, computed(t, cut(t, f, fmt.Sprint(c.Layers-1), subnet.Options{}), 0), want)
 			var listed []int
 			for l := range kept {
 				if kept[l] {
@@ -101,7 +101,7 @@ func TestDepthOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			same(t, of+", listed", logits(t, s, 0), want)
+			same(t, of+", listed", computed(t, s, 0), want)
 		}
 	}
 }
@@ -207,14 +207,14 @@ func TestCombinations(t *testing.T) {
 		if got := f.Shapes(); len(got) != c.shapes || f.Whole().String() != c.whole {
 			t.Errorf("%+v: shapes %v, whole %v", c, got, f.Whole())
 		}
-		logits(t, cut(t, f, "6", subnet.Options{}), 0)
+		computed(t, cut(t, f, "6", subnet.Options{}), 0)
 	}
 	// Without masks nothing is cut: at width 1 the strategy leaves a unit out, its absence does not.
 	bare, _ := openFamily(t, "", false)
-	base := logits(t, load(t, goldens+"amoeba_tiny/base"), 0)
-	same(t, "no adapter, no strategy", logits(t, cut(t, bare, "6x1", subnet.Options{}), 0), base)
+	base := computed(t, load(t, goldens+"amoeba_tiny/base"), 0)
+	same(t, "no adapter, no strategy", computed(t, cut(t, bare, "6x1", subnet.Options{}), 0), base)
 	masked, _ := openFamily(t, "", true)
-	if d := distance(logits(t, cut(t, masked, "6x1", subnet.Options{}), 0), base); !(d > 1e-3) {
+	if d := distance(computed(t, cut(t, masked, "6x1", subnet.Options{}), 0), base); !(d > 1e-3) {
 		t.Errorf("width 1 of the masks is %g from the base model", d)
 	}
 }
@@ -248,8 +248,8 @@ func TestPlainAdapter(t *testing.T) {
 	}
 	for _, factored := range []bool{false, true} {
 		for _, shape := range []string{"6x1", "4x0.75", "3x0.625"} {
-			got := logits(t, cut(t, plain, shape, subnet.Options{Factored: factored}), 0)
-			want := logits(t, cut(t, mixture, shape, subnet.Options{Factored: factored, Gates: []float32{0, 0, 1, 0, 0}}), 0)
+			got := computed(t, cut(t, plain, shape, subnet.Options{Factored: factored}), 0)
+			want := computed(t, cut(t, mixture, shape, subnet.Options{Factored: factored, Gates: []float32{0, 0, 1, 0, 0}}), 0)
 			same(t, shape, got, want)
 		}
 	}
@@ -273,7 +273,7 @@ func TestReplacedEmbeddings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, want := logits(t, cut(t, f, "4x0.75", subnet.Options{}), 0), logits(t, cut(t, plain, "4x0.75", subnet.Options{}), 0)
+	got, want := computed(t, cut(t, f, "4x0.75", subnet.Options{}), 0), computed(t, cut(t, plain, "4x0.75", subnet.Options{}), 0)
 	if len(got) != 98*len(prompt) {
 		t.Fatalf("%d logits", len(got))
 	}
@@ -312,9 +312,9 @@ func TestOddMasks(t *testing.T) {
 	defer shared.Free()
 	for _, shape := range f.Shapes() {
 		sub := cut(t, f, shape.String(), subnet.Options{})
-		want := logits(t, masked(t, base, sub, s), 0)
-		got := logits(t, sub, 0)
-		same(t, shape.String()+" of shared weights", logits(t, cut(t, f, shape.String(), subnet.Options{Weights: shared}), 0), got)
+		want := computed(t, masked(t, base, sub, s), 0)
+		got := computed(t, sub, 0)
+		same(t, shape.String()+" of shared weights", computed(t, cut(t, f, shape.String(), subnet.Options{Weights: shared}), 0), got)
 		// The same sums in another order, through seven layers: golden logits of this model agree within 1e-5.
 		if d := distance(got, want); !(d <= 2e-5) {
 			t.Errorf("%v: cut and masked are %g apart", shape, d)
@@ -446,7 +446,7 @@ func TestRatios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logits(t, cut(t, f, "6x0.65", subnet.Options{}), 0)
+	computed(t, cut(t, f, "6x0.65", subnet.Options{}), 0)
 	if _, err := f.Cut(subnet.Shape{Depth: 7, Width: 1}, subnet.Options{}); err == nil || !strings.Contains(err.Error(), "widths 0.8, 0.65, 0.5, 0.4, 0.3; the nearest shape is 7x0.8") {
 		t.Errorf("width 1: %v", err)
 	}

@@ -46,8 +46,8 @@ func exported(t testing.TB, s *subnet.Subnet) memory {
 // prompt is some tokens of the vocabularies of all goldens here.
 var prompt = []int32{53, 38, 17, 38, 17, 56, 45, 26, 46, 45, 6, 17, 30, 3}
 
-// logits computes the logits of the prompt.
-func logits(t testing.TB, ck models.Checkpoint, format tensor.Format) []float32 {
+// computed returns the logits of the prompt.
+func computed(t testing.TB, ck models.Checkpoint, format tensor.Format) []float32 {
 	t.Helper()
 	m, err := models.New(ck, models.Options{Format: format})
 	if err != nil {
@@ -103,17 +103,17 @@ func TestForms(t *testing.T) {
 				opts := subnet.Options{Format: format, Factored: true}
 				of := fmt.Sprintf("%s, %v, %v", name, format, shape)
 				if first[shape.String()] == nil {
-					first[shape.String()] = logits(t, cut(t, family.Family, shape.String(), opts), format)
+					first[shape.String()] = computed(t, cut(t, family.Family, shape.String(), opts), format)
 				}
 				opts.Weights = shared
-				same(t, of+" of shared weights", logits(t, cut(t, family.Family, shape.String(), opts), format), first[shape.String()])
+				same(t, of+" of shared weights", computed(t, cut(t, family.Family, shape.String(), opts), format), first[shape.String()])
 			}
 			for _, shape := range shapes {
 				if name == "amoeba_tiny" && family.Quantised(format) {
 					continue // corrections are kept apart
 				}
 				s := cut(t, family.Family, shape.String(), subnet.Options{Format: format})
-				same(t, fmt.Sprintf("%s, %v, %v written", name, format, shape), logits(t, exported(t, s), format), logits(t, s, format))
+				same(t, fmt.Sprintf("%s, %v, %v written", name, format, shape), computed(t, exported(t, s), format), computed(t, s, format))
 			}
 			shared.Free()
 		}
@@ -200,7 +200,7 @@ func TestMergedIsFactored(t *testing.T) {
 			}
 		}
 		// Each errs by no more than the reference does in float32, an eighth of the golden's bound.
-		if d, bound := distance(logits(t, merged, 0), logits(t, factored, 0)), 2*c.Want[0].Bound/8; !(d <= bound) {
+		if d, bound := distance(computed(t, merged, 0), computed(t, factored, 0)), 2*c.Want[0].Bound/8; !(d <= bound) {
 			t.Errorf("%s: logits merged and factored are %g apart, bound %g", c.Name, d, bound)
 		}
 	}
@@ -347,7 +347,7 @@ func TestConcurrentShapes(t *testing.T) {
 	shapes := []string{"6x1", "3x0.625", "5x0.875", "4x0.75"}
 	var want [4][]float32
 	for i, s := range shapes {
-		want[i] = logits(t, cut(t, family.Family, s, subnet.Options{Factored: true}), 0)
+		want[i] = computed(t, cut(t, family.Family, s, subnet.Options{Factored: true}), 0)
 	}
 	task := &concurrent{t, family, shared, shapes, make([][]float32, 8)}
 	pool.Run(8, task)
@@ -366,7 +366,7 @@ type concurrent struct {
 }
 
 func (c *concurrent) Do(i int) {
-	c.got[i] = logits(c.t, cut(c.t, c.family.Family, c.shapes[i%4], subnet.Options{Factored: true, Weights: c.shared}), 0)
+	c.got[i] = computed(c.t, cut(c.t, c.family.Family, c.shapes[i%4], subnet.Options{Factored: true, Weights: c.shared}), 0)
 }
 
 // f32 is a tensor of numbers.
