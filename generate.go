@@ -27,6 +27,10 @@ type GenerateOptions struct {
 	// the same constraint and no text in between; forks and marks remember how far it had come,
 	// stored sessions do not.
 	Constraint *Constraint
+
+	// Draft guesses tokens, which changes the speed and nothing else; nil is none. [Engine.Together]
+	// does not take it.
+	Draft *Draft
 }
 
 // StopReason says why a generation ended.
@@ -120,6 +124,7 @@ func (s *Session) Generate(ctx context.Context, prompt string, opts GenerateOpti
 				yield(Token{}, err)
 				return
 			}
+			s.settled()
 			s.history = append(s.history, ids...)
 		}
 		for t, err := range s.Continue(ctx, opts) {
@@ -139,8 +144,18 @@ func (s *Session) Continue(ctx context.Context, opts GenerateOptions) iter.Seq2[
 			yield(Token{}, err)
 			return
 		}
+		step := g.step
+		if opts.Draft != nil {
+			d, err := newDrafting(g)
+			if err != nil {
+				yield(Token{}, err)
+				return
+			}
+			defer s.settled()
+			step = d.step
+		}
 		for {
-			t, err := g.step(ctx)
+			t, err := step(ctx)
 			if err != nil {
 				t.Text = g.rest()
 			}
@@ -165,6 +180,7 @@ func newGeneration(s *Session, opts GenerateOptions) (*generation, error) {
 	if err := opts.check(s.engine.model.Vocab); err != nil {
 		return nil, err
 	}
+	s.settled()
 	if s.state.Pos() == len(s.history) { // also after a token could not be chosen
 		return nil, ErrNothingFed
 	}

@@ -21,6 +21,9 @@ type Session struct {
 	pictures []placed
 
 	progress progress
+
+	ahead *ahead   // nil unless the state has absorbed guesses beyond the timeline
+	draft *Session // of the model that guessed last, nil for none
 }
 
 // prefillChunk is the number of tokens absorbed at a time: the context is looked at in between,
@@ -65,6 +68,7 @@ func (s *Session) Append(ids []int32, pictures ...*Picture) error {
 	if err != nil {
 		return err
 	}
+	s.settled()
 	s.history, s.pictures = append(s.history, ids...), append(s.pictures, list...)
 	return nil
 }
@@ -72,6 +76,7 @@ func (s *Session) Append(ids []int32, pictures ...*Picture) error {
 // Absorb absorbs up to so many tokens of the timeline, of which the last one is absorbed together
 // with what follows. It returns how many are left to absorb.
 func (s *Session) Absorb(ctx context.Context, tokens int) (left int, err error) {
+	s.settled()
 	end := len(s.history) - 1
 	err = s.absorb(ctx, min(s.state.Pos()+tokens, end))
 	return max(0, end-s.state.Pos()), err
@@ -132,7 +137,9 @@ func (s *Session) absorb(ctx context.Context, to int) error {
 
 // Fork returns an independent copy of the timeline, its generator of random numbers included.
 func (s *Session) Fork() *Session {
+	s.settled()
 	f := *s
+	f.draft = nil
 	f.state = s.state.Clone()
 	f.history = append([]int32(nil), s.history...)
 	f.pictures = s.pictures[:len(s.pictures):len(s.pictures)]
@@ -153,6 +160,7 @@ type Mark struct {
 
 // Mark remembers the present point. It holds a copy of the state.
 func (s *Session) Mark() *Mark {
+	s.settled()
 	// Ids are only ever appended, so the mark can share them; what is appended after a rewind
 	// goes elsewhere, because their capacity ends here.
 	ids, pictures := s.history[:len(s.history):len(s.history)], s.pictures[:len(s.pictures):len(s.pictures)]
@@ -166,6 +174,7 @@ func (s *Session) Rewind(m *Mark) error {
 	if m.engine != s.engine {
 		return errors.New("mminfer: the mark belongs to another engine")
 	}
+	s.ahead = nil
 	s.state.CopyFrom(m.state)
 	s.history, s.pictures = m.history, m.pictures
 	s.sampler = m.sampler.clone()

@@ -22,6 +22,7 @@ const (
 // Save stores the session: its tokens, state and random generator, and of pictures what is not
 // absorbed yet. A restored session continues with the same bits.
 func (s *Session) Save(w io.Writer) error {
+	s.settled()
 	rng, err := s.sampler.rng.MarshalBinary()
 	if err != nil {
 		return err

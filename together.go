@@ -60,6 +60,9 @@ func (e *Engine) newTogether(ctx context.Context, sessions []Continuation) (*tog
 		if seen[c.Session] || c.Session.engine != e {
 			return t, fmt.Errorf("mminfer: session %d is given twice or belongs to another engine", i)
 		}
+		if c.Options.Draft != nil {
+			return t, fmt.Errorf("mminfer: session %d: a draft guesses for a session alone", i)
+		}
 		seen[c.Session] = true
 		g, err := newGeneration(c.Session, c.Options)
 		if err != nil {

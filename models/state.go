@@ -100,6 +100,17 @@ func (s *State) Skip(n int) {
 	s.pos += n
 }
 
+// Truncates reports whether the states of a model can be cut at any position: there is nothing but
+// softmax attention without windows.
+func (m *Model) Truncates() bool {
+	for _, spec := range m.specs {
+		if spec.Floats > 0 || spec.KV.Window > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Reserve makes room for n more tokens, so that absorbing them does not allocate.
 func (s *State) Reserve(n int) {
 	for _, kv := range s.kv {
