@@ -97,6 +97,10 @@
 #define shl(i, n, d) WORD $(0x4f205400 | (i)<<16 | (n)<<5 | (d))
 // sshr: d = n >> i, signed.
 #define sshr(i, n, d) WORD $(0x4f200400 | (32-(i))<<16 | (n)<<5 | (d))
+// shlb: d = bytes of n << i.
+#define shlb(i, n, d) WORD $(0x4f085400 | (i)<<16 | (n)<<5 | (d))
+// ushrb: d = bytes of n >> i.
+#define ushrb(i, n, d) WORD $(0x6f000400 | (16-(i))<<16 | (n)<<5 | (d))
 // shll: d = the lower four 16-bit lanes of n, << 16.
 #define shll(n, d) WORD $(0x2e613800 | (n)<<5 | (d))
 // shll2: d = the upper four 16-bit lanes of n, << 16.

@@ -10,9 +10,22 @@ const (
 	f32NEONTiles multiply = iota
 	bf16NEONTiles
 	f16NEONTiles
-	q8NEONTiles
+	q8NEONTiles // from here on 8-bit activations, without SDOT and with it in turns
 	q8NEONDOTTiles
+	q4NEONTiles // in the order of [quant.Code]
+	q4NEONDOTTiles
+	q4lNEONTiles
+	q4lNEONDOTTiles
+	q5NEONTiles
+	q5NEONDOTTiles
+	q6NEONTiles
+	q6NEONDOTTiles
 )
+
+// eight reports whether a family multiplies 8-bit activations, and dot whether by SDOT.
+func (m multiply) eight() (eight, dot bool) {
+	return m >= q8NEONTiles, m >= q8NEONTiles && (m-q8NEONTiles)%2 == 1
+}
 
 func (m multiply) run(panels, tokens int, a *tile) {
 	switch m {
@@ -26,18 +39,42 @@ func (m multiply) run(panels, tokens int, a *tile) {
 		q8NEON(panels, tokens, a)
 	case q8NEONDOTTiles:
 		q8NEONDOT(panels, tokens, a)
+	default:
+		m.runCode(panels, tokens, a)
+	}
+}
+
+func (m multiply) runCode(panels, tokens int, a *tile) {
+	switch m {
+	case q4NEONTiles:
+		q4NEON(panels, tokens, a)
+	case q4NEONDOTTiles:
+		q4NEONDOT(panels, tokens, a)
+	case q4lNEONTiles:
+		q4lNEON(panels, tokens, a)
+	case q4lNEONDOTTiles:
+		q4lNEONDOT(panels, tokens, a)
+	case q5NEONTiles:
+		q5NEON(panels, tokens, a)
+	case q5NEONDOTTiles:
+		q5NEONDOT(panels, tokens, a)
+	case q6NEONTiles:
+		q6NEON(panels, tokens, a)
+	case q6NEONDOTTiles:
+		q6NEONDOT(panels, tokens, a)
 	}
 }
 
 // panels is how many panels a tile of so many tokens takes together: for few tokens enough sums
 // to hide the latency of the multiply-adds.
 func (m multiply) panels(tokens int) int {
+	eight, dot := m.eight()
 	switch {
-	case m == q8NEONTiles:
+	case eight && !dot:
 		return 1
 	case tokens == 1:
 		return 4
-	case tokens == 2:
+	case tokens == 2 && m <= q8NEONDOTTiles:
 		return 2
 	}
 	return 1
@@ -45,15 +82,18 @@ func (m multiply) panels(tokens int) int {
 
 // tokens is the largest number of tokens of a tile.
 func (m multiply) tokens() int {
-	if m == q8NEONTiles {
+	switch eight, dot := m.eight(); {
+	case eight && !dot:
 		return 2
+	case m > q8NEONDOTTiles:
+		return 3
 	}
 	return 5
 }
 
 // runLength is how much of k a tile covers at most: of 8-bit elements four times as many.
 func (m multiply) runLength() int {
-	if m == q8NEONTiles || m == q8NEONDOTTiles {
+	if eight, _ := m.eight(); eight {
 		return 4 * Run
 	}
 	return Run

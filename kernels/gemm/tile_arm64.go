@@ -94,6 +94,78 @@ func f16NEONx2x2(a *tile)
 //go:noescape
 func f16NEONx4x1(a *tile)
 
+//go:noescape
+func q4NEONx1x1(a *tile)
+
+//go:noescape
+func q4NEONx1x2(a *tile)
+
+//go:noescape
+func q4NEONDOTx1x1(a *tile)
+
+//go:noescape
+func q4NEONDOTx1x2(a *tile)
+
+//go:noescape
+func q4NEONDOTx1x3(a *tile)
+
+//go:noescape
+func q4NEONDOTx4x1(a *tile)
+
+//go:noescape
+func q4lNEONx1x1(a *tile)
+
+//go:noescape
+func q4lNEONx1x2(a *tile)
+
+//go:noescape
+func q4lNEONDOTx1x1(a *tile)
+
+//go:noescape
+func q4lNEONDOTx1x2(a *tile)
+
+//go:noescape
+func q4lNEONDOTx1x3(a *tile)
+
+//go:noescape
+func q4lNEONDOTx4x1(a *tile)
+
+//go:noescape
+func q5NEONx1x1(a *tile)
+
+//go:noescape
+func q5NEONx1x2(a *tile)
+
+//go:noescape
+func q5NEONDOTx1x1(a *tile)
+
+//go:noescape
+func q5NEONDOTx1x2(a *tile)
+
+//go:noescape
+func q5NEONDOTx1x3(a *tile)
+
+//go:noescape
+func q5NEONDOTx4x1(a *tile)
+
+//go:noescape
+func q6NEONx1x1(a *tile)
+
+//go:noescape
+func q6NEONx1x2(a *tile)
+
+//go:noescape
+func q6NEONDOTx1x1(a *tile)
+
+//go:noescape
+func q6NEONDOTx1x2(a *tile)
+
+//go:noescape
+func q6NEONDOTx1x3(a *tile)
+
+//go:noescape
+func q6NEONDOTx4x1(a *tile)
+
 func q8NEON(panels, tokens int, a *tile) {
 	switch panels<<4 | tokens {
 	case 1<<4 | 1:
@@ -186,5 +258,109 @@ func f16NEON(panels, tokens int, a *tile) {
 		f16NEONx4x1(a)
 	default:
 		panic("gemm.f16NEON: no such tile")
+	}
+}
+
+func q4NEON(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q4NEONx1x1(a)
+	case 1<<4 | 2:
+		q4NEONx1x2(a)
+	default:
+		panic("gemm.q4NEON: no such tile")
+	}
+}
+
+func q4NEONDOT(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q4NEONDOTx1x1(a)
+	case 1<<4 | 2:
+		q4NEONDOTx1x2(a)
+	case 1<<4 | 3:
+		q4NEONDOTx1x3(a)
+	case 4<<4 | 1:
+		q4NEONDOTx4x1(a)
+	default:
+		panic("gemm.q4NEONDOT: no such tile")
+	}
+}
+
+func q4lNEON(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q4lNEONx1x1(a)
+	case 1<<4 | 2:
+		q4lNEONx1x2(a)
+	default:
+		panic("gemm.q4lNEON: no such tile")
+	}
+}
+
+func q4lNEONDOT(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q4lNEONDOTx1x1(a)
+	case 1<<4 | 2:
+		q4lNEONDOTx1x2(a)
+	case 1<<4 | 3:
+		q4lNEONDOTx1x3(a)
+	case 4<<4 | 1:
+		q4lNEONDOTx4x1(a)
+	default:
+		panic("gemm.q4lNEONDOT: no such tile")
+	}
+}
+
+func q5NEON(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q5NEONx1x1(a)
+	case 1<<4 | 2:
+		q5NEONx1x2(a)
+	default:
+		panic("gemm.q5NEON: no such tile")
+	}
+}
+
+func q5NEONDOT(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q5NEONDOTx1x1(a)
+	case 1<<4 | 2:
+		q5NEONDOTx1x2(a)
+	case 1<<4 | 3:
+		q5NEONDOTx1x3(a)
+	case 4<<4 | 1:
+		q5NEONDOTx4x1(a)
+	default:
+		panic("gemm.q5NEONDOT: no such tile")
+	}
+}
+
+func q6NEON(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q6NEONx1x1(a)
+	case 1<<4 | 2:
+		q6NEONx1x2(a)
+	default:
+		panic("gemm.q6NEON: no such tile")
+	}
+}
+
+func q6NEONDOT(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q6NEONDOTx1x1(a)
+	case 1<<4 | 2:
+		q6NEONDOTx1x2(a)
+	case 1<<4 | 3:
+		q6NEONDOTx1x3(a)
+	case 4<<4 | 1:
+		q6NEONDOTx4x1(a)
+	default:
+		panic("gemm.q6NEONDOT: no such tile")
 	}
 }

@@ -22,11 +22,11 @@ TEXT ·q8NEONx1x1(SB), NOSPLIT, $0-8
 	MOVD tile_w(R0), R2
 	MOVD tile_x(R0), R6
 	MOVD tile_k(R0), R11
+	VMOVI $128, V31.B16
 	MOVD tile_scale(R0), R16
 	MOVD tile_xscale(R0), R17
 	MOVD tile_lds(R0), R19
 	MOVD tile_ldw(R0), R20
-	VMOVI $128, V31.B16
 	MOVBU tile_add(R0), R13
 	CBNZ R13, sums
 	zero(0); zero(1); zero(2); zero(3)
@@ -81,11 +81,11 @@ TEXT ·q8NEONx1x2(SB), NOSPLIT, $0-8
 	MOVD tile_ldx(R0), R13
 	ADD  R13, R6, R7
 	MOVD tile_ldd(R0), R12
+	VMOVI $128, V31.B16
 	MOVD tile_scale(R0), R16
 	MOVD tile_xscale(R0), R17
 	MOVD tile_lds(R0), R19
 	MOVD tile_ldw(R0), R20
-	VMOVI $128, V31.B16
 	MOVBU tile_add(R0), R13
 	CBNZ R13, sums
 	zero(0); zero(1); zero(2); zero(3)

@@ -21,6 +21,9 @@ type codeFormat struct {
 
 var codeFormats = []codeFormat{{"Q4", 0, 0, false, true}, {"Q4L", 0, -1, true, false}, {"Q5", 1, 3, false, false}, {"Q6", 2, 2, false, false}}
 
+// levels4 are the levels of Q4, as in kernels/quant.
+var levels4 = [16]int{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}
+
 // size is the bytes of the codes of a panel's block; scaleSize those of its scales.
 func (f codeFormat) size() int { return 256 + 64*f.high }
 
@@ -52,7 +55,7 @@ func (f codeFormat) constants(p *printer, above int) {
 	}
 	if f.table {
 		var t [2]uint64
-		for i, l := range []int{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113} {
+		for i, l := range levels4 {
 			t[i/8] |= uint64(uint8(l+above)) << (i % 8 * 8)
 		}
 		data("levels", t[0], t[1], t[0], t[1])

@@ -80,6 +80,8 @@ var neonOps = []neonOp{
 	{"umaxv", 0x6eb0a800, two, "the first lane of d = the largest of n, unsigned integers"},
 	{"shl", 0x4f205400, left, "d = n << i"},
 	{"sshr", 0x4f200400, right, "d = n >> i, signed"},
+	{"shlb", 0x4f085400, left, "d = bytes of n << i"},
+	{"ushrb", 0x6f000400, neonForm{"i, n, d", "(16-(i))<<16 | (n)<<5 | (d)"}, "d = bytes of n >> i"},
 	{"shll", 0x2e613800, two, "d = the lower four 16-bit lanes of n, << 16"},
 	{"shll2", 0x6e613800, two, "d = the upper four 16-bit lanes of n, << 16"},
 
@@ -109,6 +111,11 @@ func neonFiles(files map[string][]byte) {
 	for i, f := range neonFloat {
 		groups = append(groups, group{f.name, "NEON", neonFloatTiles})
 		files["tile_"+strings.ToLower(f.name)+"_neon_arm64.s"] = neonFloatFile(i)
+	}
+	for _, f := range codeFormats {
+		groups = append(groups, group{f.name, "NEON", neonCodeTiles}, group{f.name, "NEONDOT", neonCodeDotTiles})
+		files["tile_"+strings.ToLower(f.name)+"_neon_arm64.s"] = f.neonFile(false)
+		files["tile_"+strings.ToLower(f.name)+"_neondot_arm64.s"] = f.neonFile(true)
 	}
 	files["tile_q8_neon_arm64.s"] = neonQ8File()
 	files["tile_q8_neondot_arm64.s"] = neonDotFile()

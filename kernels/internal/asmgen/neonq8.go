@@ -38,14 +38,19 @@ func neonDotFile() []byte {
 	return p.Bytes()
 }
 
-// neonQ8Begin loads what all 8-bit tiles need, clears dst unless it is added to, and opens the
-// loop over blocks. Register 31 holds 0x80 in every byte.
+// neonQ8Begin opens the loop over blocks with 0x80 in every byte of register 31.
 func (p *printer) neonQ8Begin(t Tile) {
+	p.line("VMOVI $128, V31.B16")
+	p.neonQ8Clear(t)
+}
+
+// neonQ8Clear loads the scales' pointers and strides, clears dst unless it is added to, and opens the
+// loop over blocks.
+func (p *printer) neonQ8Clear(t Tile) {
 	p.line("MOVD tile_scale(R0), R16")
 	p.line("MOVD tile_xscale(R0), R17")
 	p.line("MOVD tile_lds(R0), R19")
 	p.line("MOVD tile_ldw(R0), R20")
-	p.line("VMOVI $128, V31.B16")
 	p.line("MOVBU tile_add(R0), R13")
 	p.line("CBNZ R13, sums")
 	p.neonZero(4)
