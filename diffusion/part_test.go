@@ -33,6 +33,10 @@ func TestPart(t *testing.T) {
 				if want := int(float64(n) * strength); steps < want || steps > want+2 || strength == 1 && !slices.Equal(part.Levels, plan.Levels) {
 					t.Errorf("%s: strength %g of %d steps leaves %d", class, strength, n, steps)
 				}
+				from := len(plan.Levels) - len(part.Levels)
+				if got := part.scheduler.cfg.NoCorrector; !slices.Equal(got, []int{-from, 9 - from}) {
+					t.Errorf("%s: strength %g of %d steps does not correct %v", class, strength, n, got)
+				}
 				const data = 0.3
 				x := []float64{1.1}
 				AddNoise(x, []float64{data}, x, part.Levels[0])
