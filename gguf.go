@@ -18,9 +18,36 @@ func GGUFTokenizer(g *loader.GGUF) (*tokenizer.Tokenizer, error) {
 	return t, err
 }
 
+// GGUFTokenizerJSON returns the tokenizer of a GGUF file as a tokenizer.json: see
+// [tokenizer.GGUFVocab.JSON].
+func GGUFTokenizerJSON(g *loader.GGUF) ([]byte, error) {
+	v, err := ggufVocab(g)
+	if err != nil {
+		return nil, err
+	}
+	if v.Tokens == nil {
+		return nil, ErrNoTokenizer
+	}
+	return v.JSON()
+}
+
 // ggufTokenizer returns the tokenizer of a GGUF file, and what it was made of; nil if the file has
 // none.
 func ggufTokenizer(g *loader.GGUF) (*tokenizer.Tokenizer, []byte, error) {
+	v, err := ggufVocab(g)
+	if err != nil || v.Tokens == nil {
+		return nil, nil, err
+	}
+	source, err := json.Marshal(v)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := tokenizer.ParseGGUF(v)
+	return t, source, err
+}
+
+// ggufVocab reads the vocabulary of a GGUF file, without tokens if it has none.
+func ggufVocab(g *loader.GGUF) (tokenizer.GGUFVocab, error) {
 	k := ggufKeys{g: g}
 	v := tokenizer.GGUFVocab{
 		Model: deref(ggufKey(&k, "model", g.String)), Pre: deref(ggufKey(&k, "pre", g.String)),
@@ -37,15 +64,7 @@ func ggufTokenizer(g *loader.GGUF) (*tokenizer.Tokenizer, []byte, error) {
 	for _, b := range deref(ggufKey(&k, "precompiled_charsmap", g.Ints)) {
 		v.Charsmap = append(v.Charsmap, byte(b))
 	}
-	if k.err != nil || v.Tokens == nil {
-		return nil, nil, k.err
-	}
-	source, err := json.Marshal(v)
-	if err != nil {
-		return nil, nil, err
-	}
-	t, err := tokenizer.ParseGGUF(v)
-	return t, source, err
+	return v, k.err
 }
 
 // ggufKeys reads the keys of a vocabulary, and keeps the first error.

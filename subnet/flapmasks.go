@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/x448/float16"
@@ -124,6 +125,18 @@ func standardise(v []float64) {
 	for j := range v {
 		if v[j] -= mean; deviation > 0 {
 			v[j] /= deviation
+		}
+	}
+}
+
+// Shuffle exchanges the scores of all heads, and those of all neurons: what a ranking is worth shows in
+// comparison with one that knows nothing.
+func (s *Scores) Shuffle(r *rand.Rand) {
+	for _, of := range [][][]float64{s.Heads, s.Neurons} {
+		all := slices.Concat(of...)
+		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		for _, layer := range of {
+			all = all[copy(layer, all):]
 		}
 	}
 }

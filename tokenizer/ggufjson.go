@@ -65,16 +65,78 @@ func ggufPreOf(name string) (p ggufPre, ok bool) {
 
 // parseBPE builds the tokenizer of the model gpt2.
 func (v *GGUFVocab) parseBPE() (*Tokenizer, error) {
+	file, pre, err := v.fileBPE()
+	if err != nil {
+		return nil, err
+	}
+	t, err := v.build(file)
+	if err == nil {
+		v.setEnds(t, pre.bos, false)
+	}
+	return t, err
+}
+
+// JSON returns a vocabulary of byte-level symbols (the model gpt2) as a tokenizer.json that encodes and
+// decodes as [ParseGGUF] does. Others cannot be written.
+func (v GGUFVocab) JSON() ([]byte, error) {
+	if v.Model != "gpt2" {
+		return nil, fmt.Errorf("tokenizer: gguf vocabulary: model: found %s, expected gpt2: others cannot be written as tokenizer.json", clip(v.Model))
+	}
+	t, err := ParseGGUF(v)
+	if err != nil {
+		return nil, err
+	}
+	file, _, err := v.fileBPE()
+	if err != nil {
+		return nil, err
+	}
+	file["version"] = "1.0"
+	ids, added := v.vocab(), []component{}
+	for _, tok := range v.added() {
+		if ids[tok.Content] == int(tok.ID) {
+			added = append(added, component{
+				"id": tok.ID, "content": tok.Content, "special": tok.Special, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+			})
+		}
+	}
+	file["added_tokens"] = added
+	if len(t.before)+len(t.after) > 0 {
+		file["post_processor"] = v.around(t)
+	}
+	return json.Marshal(file)
+}
+
+// around is the post-processor that puts tokens around a text.
+func (v *GGUFVocab) around(t *Tokenizer) component {
+	special := component{}
+	single, pair := []component{}, []component{}
+	tokens := func(ids []int32) {
+		for _, id := range ids {
+			s := v.Tokens[id]
+			special[s] = component{"id": s, "ids": []int32{id}, "tokens": []string{s}}
+			single = append(single, component{"SpecialToken": component{"id": s, "type_id": 0}})
+		}
+	}
+	tokens(t.before)
+	single = append(single, component{"Sequence": component{"id": "A", "type_id": 0}})
+	tokens(t.after)
+	pair = append(pair, single...)
+	pair = append(pair, component{"Sequence": component{"id": "B", "type_id": 0}})
+	return component{"type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": special}
+}
+
+// fileBPE is the model gpt2 as a tokenizer.json without added tokens.
+func (v *GGUFVocab) fileBPE() (component, ggufPre, error) {
 	pre, ok := ggufPreOf(v.Pre)
 	if !ok {
-		return nil, fmt.Errorf("pre: found %s, which is not supported", clip(v.Pre))
+		return nil, pre, fmt.Errorf("pre: found %s, which is not supported", clip(v.Pre))
 	}
 	merges := make([][2]string, len(v.Merges))
 	for i, s := range v.Merges {
 		// A token may begin with a space.
 		n := strings.Index(s[min(1, len(s)):], " ") + 1
 		if n == 0 {
-			return nil, fmt.Errorf("merges: found %s at %d, expected two tokens with a space between them", clip(s), i)
+			return nil, pre, fmt.Errorf("merges: found %s at %d, expected two tokens with a space between them", clip(s), i)
 		}
 		merges[i] = [2]string{s[:n], s[n+1:]}
 	}
@@ -90,11 +152,7 @@ func (v *GGUFVocab) parseBPE() (*Tokenizer, error) {
 	if pre.nfc || v.NFC {
 		file["normalizer"] = component{"type": "NFC"}
 	}
-	t, err := v.build(file)
-	if err == nil {
-		v.setEnds(t, pre.bos, false)
-	}
-	return t, err
+	return file, pre, nil
 }
 
 // parseBert builds the tokenizer of the model bert, whose file has a mark before words in place of

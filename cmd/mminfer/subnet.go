@@ -19,8 +19,10 @@ Select chooses what each shape keeps; the result is a strategy, which generate, 
 bench and the commands below take with --strategy and --shape. Nothing is trained:
 what a subnet forgets, an adapter can restore (--adapter).`,
 		Example: `  mminfer subnet select -m models/smollm2 --text calibration.txt -o strategy
+  mminfer subnet list -m models/smollm2 --strategy strategy --measure
+  mminfer subnet search -m models/smollm2 --strategy strategy --latency 20
   mminfer generate -m models/smollm2 --strategy strategy --shape 24x0.75 "Once upon a time"`,
 	}
-	c.AddCommand(a.subnetSelectCommand())
+	c.AddCommand(a.subnetSelectCommand(), a.subnetListCommand(), a.subnetSearchCommand(), a.subnetEvalCommand(), a.subnetExportCommand())
 	return c
 }

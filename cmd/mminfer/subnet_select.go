@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +30,7 @@ type selection struct {
 	threads               *whole
 	quant                 *format
 	text, mc, out, widths string
-	metric, by            choice
+	metric, by, widthBy   choice
 	minLayers, keepLast   whole
 	window, depthWindows  whole
 	widthWindows, mcMost  whole
@@ -48,6 +49,7 @@ type selection struct {
 func (a *app) subnetSelectCommand() *cobra.Command {
 	s := &selection{
 		app: a, metric: choice{"", []string{"nll", "perplexity", "accuracy"}}, by: choice{"program", []string{"program", "influence", "none"}},
+		widthBy:   choice{"flap", []string{"flap", "random"}},
 		minLayers: whole{0, 0, 1 << 10}, keepLast: whole{1, 0, 1 << 10}, window: whole{512, 2, 1 << 20}, depthWindows: whole{4, 1, 1 << 20},
 		widthWindows: whole{64, 2, 1 << 20}, mcMost: whole{320, 0, math.MaxInt32}, mcContext: whole{2048, 1, 1 << 20},
 	}
@@ -83,6 +85,7 @@ adds other widths or more depths to what is there.
 	f.Var(&s.keepLast, "keep-last", "layers at the end that are never removed")
 	f.StringVar(&s.widths, "widths", "1,7/8,3/4,5/8", "`shares` of heads and neurons, or none")
 	f.Var(&s.by, "depth-by", "how layers are chosen: by the dynamic program, by their influence on the stream in one pass, or none")
+	f.Var(&s.widthBy, "width-by", "how heads and neurons are ranked: flap, or random to compare it with")
 	f.Var(&s.metric, "metric", "what depths are measured by: nll, perplexity or accuracy (default: accuracy with --mc, else nll)")
 	f.Var(&s.window, "window", "tokens of a window of the text")
 	f.Var(&s.depthWindows, "depth-windows", "windows that depths are measured on")
@@ -216,7 +219,14 @@ func (s *selection) choose(ctx context.Context) (*subnet.Strategy, error) {
 		if err != nil {
 			return nil, err
 		}
-		if strategy, err = s.selector.Widths(ctx, f, subnet.WidthOptions{Ratios: s.ratios, Exact: s.exact}); err != nil {
+		scores, err := s.selector.Score(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		if s.widthBy.value == "random" {
+			scores.Shuffle(rand.New(rand.NewPCG(1, 2)))
+		}
+		if strategy, err = s.selector.WidthsOf(ctx, f, scores, subnet.WidthOptions{Ratios: s.ratios, Exact: s.exact}); err != nil {
 			return nil, err
 		}
 	}
