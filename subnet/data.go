@@ -31,7 +31,7 @@ func (s *Subnet) Data(name string, pool *tensor.Pool) (tensor.Tensor, bool) {
 func (s *Subnet) materialise(t tensor.Tensor, from source, pool *tensor.Pool) tensor.Tensor {
 	switch rows, cols := s.channels(from); {
 	case from.suffix != "weight":
-		t.Data = floatBytes(s.mixed(from))
+		t.Data = floatBytes(s.mixed(from, nil))
 		return t
 	case s.merged(from.place):
 		return s.merge(t, from, pool)
@@ -143,13 +143,14 @@ func (s *Subnet) factorShape(from source) []int {
 }
 
 // mixed returns a factor of a correction with the experts mixed by their gates, the rows or columns
-// that are kept: A = Σ g·A_e, or B = Scale·Σ g·B_e. The experts' factors are mixed before they are
+// that are kept: A = Σ g·A_e, or B = Scale·Σ g·B_e, in the memory given if that is enough. The experts' factors are mixed before they are
 // multiplied, so that the product has the terms of one expert's B and another's A.
 //
 // Source: arXiv:2411.10606, section 3.3; peft/tuners/lora/layer.py in GATECH-EIC/AmoebaLLM@abb8f7e.
-func (s *Subnet) mixed(from source) []float32 {
+func (s *Subnet) mixed(from source, memory []float32) []float32 {
 	a, shape := s.family.adapter, s.factorShape(from)
-	v := make([]float32, shape[0]*shape[1])
+	v := slices.Grow(memory[:0], shape[0]*shape[1])[:shape[0]*shape[1]]
+	clear(v)
 	if !a.has(from.place) {
 		return v
 	}
@@ -216,7 +217,7 @@ func (s *Subnet) merge(t tensor.Tensor, from source, pool *tensor.Pool) tensor.T
 	a.suffix, b.suffix = "low_rank_a", "low_rank_b"
 	out, in := t.Shape[0], t.Shape[1]
 	rank := s.factorShape(a)[0]
-	left, right := s.mixed(b), transposed(s.mixed(a), rank, in)
+	left, right := s.mixed(b, nil), transposed(s.mixed(a, nil), rank, in)
 	var arena tensor.Arena
 	defer arena.Free()
 	w := tensor.Pack(&arena, pool, tensor.FormatF32, tensor.Tensor{Name: t.Name, Type: tensor.F32, Shape: []int{in, rank}, Data: floatBytes(right)})

@@ -156,12 +156,33 @@ type thinning struct {
 	names  []string
 	arenas []tensor.Arena
 	packed []*tensor.Weight
+
+	mu   sync.Mutex
+	idle [][]float32 // scratch of threads
+}
+
+// borrow returns scratch that no thread uses, nil if there is none.
+func (t *thinning) borrow() (v []float32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := len(t.idle); n > 0 {
+		v, t.idle = t.idle[n-1], t.idle[:n-1]
+	}
+	return v
+}
+
+func (t *thinning) giveBack(v []float32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.idle = append(t.idle, v)
 }
 
 // Do packs one factor.
 func (t *thinning) Do(i int) {
 	from := t.s.sources[t.names[i]]
 	f, _ := t.s.Tensor(t.names[i])
-	f.Data = floatBytes(t.s.mixed(from))
+	v := t.s.mixed(from, t.borrow())
+	f.Data = floatBytes(v)
 	t.packed[i] = tensor.Pack(&t.arenas[i], nil, t.format, f)
+	t.giveBack(v)
 }
