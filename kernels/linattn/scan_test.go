@@ -11,20 +11,21 @@ import (
 func TestScan(t *testing.T) {
 	kerneltest.All(t, "linattn.Scan", func(h *kerneltest.H) {
 		check := func(tokens, channels, gap int) {
-			n := extent(tokens, channels, channels+gap)
 			a := &Gate{
-				F: kerneltest.In(h, h.Uniform(n, 0, 1)), X: kerneltest.In(h, h.Normal(n, 1)), O: kerneltest.InOut(h, h.Normal(n, 1)),
-				H: kerneltest.InOut(h, h.Normal(channels, 1)), FStride: channels + gap, XStride: channels + gap, OStride: channels + gap,
-				Tokens: tokens, Channels: channels,
+				FStride: channels + gap, XStride: channels + 2*gap, OStride: channels + 3*gap, // different, unless rows lie end to end
+				H: kerneltest.InOut(h, h.Normal(channels, 1)), Tokens: tokens, Channels: channels,
 			}
+			a.F = kerneltest.In(h, h.Uniform(extent(tokens, channels, a.FStride), 0, 1))
+			a.X = kerneltest.In(h, h.Normal(extent(tokens, channels, a.XStride), 1))
+			a.O = kerneltest.InOut(h, h.Normal(extent(tokens, channels, a.OStride), 1))
 			state := slices.Clone(a.H)
 			Scan(a)
 			for c := range channels {
 				want, bound := float64(state[c]), 0.0
 				for t := range tokens {
-					i := t*(channels+gap) + c
-					want = float64(a.F[i])*want + float64(a.X[i])
-					bound = float64(a.F[i])*bound + eps*(math.Abs(want)+bound) + 0x1p-149
+					f, i := float64(a.F[t*a.FStride+c]), t*a.OStride+c
+					want = f*want + float64(a.X[t*a.XStride+c])
+					bound = f*bound + eps*(math.Abs(want)+bound) + 0x1p-149
 					h.Within("O", a.O[i:i+1], func(int) (float64, float64) { return want, bound })
 				}
 				h.Within("H", a.H[c:c+1], func(int) (float64, float64) { return want, bound })
