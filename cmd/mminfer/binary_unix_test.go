@@ -112,6 +112,12 @@ func TestExamples(t *testing.T) {
 			switch { // the slow ones do less
 			case strings.Contains(line, "mminfer synth --arch"):
 				continue // a gigabyte of files, which --config makes as well as these
+			case strings.Contains(line, "models/smollm2"), strings.Contains(line, "models/llama"):
+				continue // a model with layers to choose from; TestSubnet runs the subcommands
+			case strings.Contains(line, "--sweep"):
+				continue // a thousand steps, which TestImageMeasures cuts short
+			case strings.Contains(line, "mminfer image") && !strings.Contains(line, "--redo"):
+				line = strings.Replace(line, "-n 64", "-n 16", 1) + " --steps 2"
 			case strings.Contains(line, "mminfer bench"):
 				line += " --tests pp2,tg2@3 --reps 1 --no-limits"
 			case strings.Contains(line, "mminfer perplexity"), strings.Contains(line, "mminfer kld"):
