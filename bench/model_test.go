@@ -29,7 +29,7 @@ func BenchmarkModel(b *testing.B) {
 	for _, arch := range synth.Presets() {
 		b.Run("arch="+arch, func(b *testing.B) {
 			dir := checkpoint(b, arch)
-			for _, format := range []tensor.Format{tensor.FormatBF16, tensor.FormatQ8} {
+			for _, format := range []tensor.Format{tensor.FormatBF16, tensor.FormatQ8, tensor.FormatQ4} {
 				b.Run("quant="+format.String(), func(b *testing.B) { benchModel(b, dir, format) })
 			}
 		})

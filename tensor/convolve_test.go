@@ -76,7 +76,7 @@ func (c *convolutionCase) check(t *testing.T, name string) {
 				quantised += math.Abs(float64(w)) * step[k]
 			}
 			bound := float64(min(len(patch), 256)+len(patch)/256+4) * magnitude * 0x1p-24
-			if c.W.Format == FormatQ8 {
+			if c.W.Format.Quantised() {
 				bound += quantised * (1 + 0x1p-20)
 			}
 			if got := float64(c.Dst.Row(p)[o]); !(math.Abs(got-want) <= bound) {
@@ -149,7 +149,7 @@ func TestWinograd(t *testing.T) {
 }
 
 func TestConvolve(t *testing.T) {
-	for _, format := range []Format{FormatF32, FormatBF16, FormatF16, FormatQ8} {
+	for _, format := range []Format{FormatF32, FormatBF16, FormatF16, FormatQ8, FormatQ4L} {
 		for _, w := range convolutionWindows {
 			c := newConvolution(rand.New(rand.NewPCG(1, 2)), format, w.g, w.out)
 			Convolve(&Workspace{}, c.Convolution)

@@ -141,8 +141,12 @@ func openFiles(dir string) (*loader.Checkpoint, error) {
 	return loader.OpenFiles(dir)
 }
 
-// formatName names a format; for auto, the one that most bytes of the checkpoint have.
+// formatName names a format; for auto, the one that most bytes of the checkpoint have, or that its weights
+// were packed in.
 func formatName(ck *loader.Checkpoint, f tensor.Format) string {
+	if f == tensor.FormatAuto && ck.Format() != f {
+		return ck.Format().String()
+	}
 	bytes := map[tensor.Format]int{}
 	best := f
 	for _, name := range ck.Names() {
