@@ -101,14 +101,14 @@ func (p *packing) moved(dst []byte, first, n int) bool {
 	}
 	for r := range n {
 		t, _ := p.source(first + r)
-		if t.Type == Packed && t.panels[0].format != p.format || t.Type != Packed && !moves(t.Type, p.format, p.cols) {
+		if t.Type == Packed && t.rows().panels[0].format != p.format || t.Type != Packed && !moves(t.Type, p.format, p.cols) {
 			return false
 		}
 	}
 	for r := range n {
 		t, row := p.source(first + r)
 		if t.Type == Packed {
-			t.panels[0].store(dst, r, row)
+			t.rows().panels[0].store(dst, r, row)
 		} else {
 			moveRow(p.format, dst, r, t, row, p.cols)
 		}

@@ -41,7 +41,7 @@ func PackedSize(f Format, rows, cols int) int {
 // [Weight] has them: runs of rows one after the other, each [PackedSize] bytes of data. Floats of 16
 // and 32 bits are little-endian. The error tells what does not fit.
 func PackedTensor(name string, shape []int, rows []PackedRows, data []byte) (Tensor, error) {
-	t := Tensor{Name: name, Type: Packed, Shape: shape, Data: data}
+	t := Tensor{Name: name, Type: Packed, Shape: shape, Data: data, in: new(inside)}
 	if len(shape) < 2 {
 		return t, fmt.Errorf("shape: found %v, expected rows and columns", shape)
 	}
@@ -62,7 +62,7 @@ func PackedTensor(name string, shape []int, rows []PackedRows, data []byte) (Ten
 			return t, fmt.Errorf("data: found %d bytes, expected %d more for %d rows of %d columns in %v", len(data)-at, size, r.Rows, cols, r.Format)
 		}
 		exact := gemm.Panels(r.Rows) * formats[r.Format].panel(int(cols))
-		t.panels = append(t.panels, panels{format: r.Format, rows: r.Rows, cols: int(cols), data: data[at : at+exact : at+exact]})
+		t.in.panels = append(t.in.panels, panels{format: r.Format, rows: r.Rows, cols: int(cols), data: data[at : at+exact : at+exact]})
 		at, left = at+size, left-int64(r.Rows)
 	}
 	if left != 0 || at != len(data) {
@@ -73,7 +73,7 @@ func PackedTensor(name string, shape []int, rows []PackedRows, data []byte) (Ten
 
 // PackedRows returns how the rows of a [Packed] tensor are stored, nil for others.
 func (t Tensor) PackedRows() (rows []PackedRows) {
-	for _, p := range t.panels {
+	for _, p := range t.rows().panels {
 		rows = append(rows, PackedRows{p.format, p.rows})
 	}
 	return rows
@@ -122,7 +122,7 @@ func (t Tensor) packedFloats(dst []float32, from int) {
 }
 
 func (t Tensor) packedRow(dst []float32, r int) {
-	for _, p := range t.panels {
+	for _, p := range t.rows().panels {
 		if r < p.rows {
 			p.row(dst, r)
 			return

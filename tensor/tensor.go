@@ -10,20 +10,36 @@ type Tensor struct {
 	Shape []int  // outermost first; empty for a scalar
 	Data  []byte // len = Elements() · Type.Size(), or as many whole blocks; none crosses a row
 
+	in *inside // of few tensors, so that a header of many does not cost what it does not hold
+}
+
+// inside is what is known of a tensor's rows.
+type inside struct {
 	panels []panels // of Packed, in the order of Data
 	origin string   // the tensor it is rows of, see [Tensor.Origin]
 	row    int
 }
 
+// rows returns what is known of the tensor's rows.
+func (t Tensor) rows() inside {
+	if t.in == nil {
+		return inside{}
+	}
+	return *t.in
+}
+
 // Whole returns the tensor marked as all of itself, for [Tensor.Origin].
 func (t Tensor) Whole() Tensor {
-	t.origin, t.row = t.Name, 0
+	t.in = &inside{t.rows().panels, t.Name, 0}
 	return t
 }
 
 // Origin returns the name of the [Tensor.Whole] that the tensor is consecutive rows of, and the first of
 // them, where the last axis alone is columns; "" if it is not known to be.
-func (t Tensor) Origin() (name string, row int) { return t.origin, t.row }
+func (t Tensor) Origin() (name string, row int) {
+	in := t.rows()
+	return in.origin, in.row
+}
 
 // Elements returns the number of elements; 1 for a scalar.
 func (t Tensor) Elements() int {
@@ -41,11 +57,12 @@ func (t Tensor) String() string { return fmt.Sprintf("%s %s %v", t.Name, t.Type,
 // tensor must have a second axis.
 func (t Tensor) Rows(from, to int) Tensor {
 	shape := append([]int{to - from}, t.Shape[1:]...)
-	v := Tensor{Name: fmt.Sprintf("%s[%d:%d]", t.Name, from, to), Type: t.Type, Shape: shape, origin: t.origin}
+	in := t.rows()
+	v := Tensor{Name: fmt.Sprintf("%s[%d:%d]", t.Name, from, to), Type: t.Type, Shape: shape, in: &inside{origin: in.origin}}
 	each := t.Elements() / max(t.Shape[0], 1) / max(t.columns(), 1)
-	v.row = t.row + from*each
+	v.in.row = in.row + from*each
 	if t.Type == Packed {
-		v.Data, v.panels = rowsOf(t.panels, from*each, to*each)
+		v.Data, v.in.panels = rowsOf(in.panels, from*each, to*each)
 		return v
 	}
 	n, size := t.Type.Block()

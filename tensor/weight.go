@@ -46,7 +46,7 @@ func Pack(arena *Arena, pool *Pool, format Format, parts ...Tensor) *Weight {
 		for _, run := range t.runs() {
 			f := format.For(t.Type)
 			if t.Type == Packed {
-				p := run.panels[0]
+				p := run.in.panels[0]
 				if f == FormatAuto || formats[f].eight {
 					f = p.format
 				}
@@ -72,12 +72,12 @@ func Pack(arena *Arena, pool *Pool, format Format, parts ...Tensor) *Weight {
 
 // runs returns the rows of a matrix in tensors of one format each.
 func (t Tensor) runs() []Tensor {
-	if len(t.panels) < 2 {
+	if len(t.rows().panels) < 2 {
 		return []Tensor{t}
 	}
 	var runs []Tensor
-	for _, p := range t.panels {
-		runs = append(runs, Tensor{Name: t.Name, Type: Packed, Shape: []int{p.rows, p.cols}, Data: p.data, panels: []panels{p}})
+	for _, p := range t.rows().panels {
+		runs = append(runs, Tensor{Name: t.Name, Type: Packed, Shape: []int{p.rows, p.cols}, Data: p.data, in: &inside{panels: []panels{p}}})
 	}
 	return runs
 }
