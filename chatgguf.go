@@ -23,7 +23,10 @@ func GGUFChat(g *loader.GGUF, tok *tokenizer.Tokenizer) func(name string) ([]byt
 		}
 		const key = "tokenizer.chat_template"
 		config := make(map[string]any)
-		type named struct{ Name, Template string }
+		type named struct {
+			Name     string `json:"name"`
+			Template string `json:"template"`
+		}
 		var templates []named
 		for _, k := range g.Keys() {
 			if k != key && !strings.HasPrefix(k, key+".") {

@@ -76,6 +76,10 @@ func fitTimes(timings []Timing, terms func(t Timing) []float64) ([]float64, erro
 	if len(timings) < n || n == 0 {
 		return nil, errors.New("subnet: fit: found too few timings")
 	}
+	scale := make([]float64, n)
+	for i := range n {
+		scale[i] = a[i][i]
+	}
 	for i := range n {
 		pivot := i
 		for r := i; r < n; r++ {
@@ -84,6 +88,9 @@ func fitTimes(timings []Timing, terms func(t Timing) []float64) ([]float64, erro
 			}
 		}
 		a[i], a[pivot] = a[pivot], a[i]
+		if math.Abs(a[i][i]) <= 1e-10*scale[i] {
+			return nil, errors.New("subnet: fit: the shapes are too alike")
+		}
 		for r := range n {
 			if r == i {
 				continue
@@ -96,9 +103,7 @@ func fitTimes(timings []Timing, terms func(t Timing) []float64) ([]float64, erro
 	}
 	x := make([]float64, n)
 	for i := range x {
-		if x[i] = a[i][n] / a[i][i]; math.IsNaN(x[i]) || math.IsInf(x[i], 0) {
-			return nil, errors.New("subnet: fit: the shapes are too alike")
-		}
+		x[i] = a[i][n] / a[i][i]
 	}
 	return x, nil
 }

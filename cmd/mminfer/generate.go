@@ -20,6 +20,7 @@ type generate struct {
 	model    *modelFlags
 	sampling *samplingFlags
 	form     *constraintFlags
+	draft    *draftFlags
 
 	text             string // --prompt
 	file, save, load string
@@ -53,6 +54,9 @@ alone; without -m the built-in reader replies. Several pictures stand before the
 in the order given. A session with pictures, or one saved by chat, goes on with the
 text as the next message of the conversation: what was seen is not looked at again.
 
+--draft-shape has a subnet of the same model guess tokens, which the model checks
+several at a time. The text is the same; whether it comes sooner is told at the end.
+
 --json-schema, --regex and --grammar hold the continuation to a form: only tokens
 that keep to it can be chosen, and it ends when it is complete, within -n tokens if
 those are enough for the shortest text. What cannot be enforced is refused.`,
@@ -67,7 +71,8 @@ those are enough for the shortest text. What cannot be enforced is refused.`,
   mminfer generate "The fox" -n 20 --temperature 0.9 --samples 4 --seed 1
   mminfer generate "The name of the king was" --regex ' [A-Z][a-z]{2,9}'
   mminfer generate "The king as JSON:" -n 60 --json-schema king.schema.json
-  mminfer generate "Who came? " --grammar answer.gbnf`,
+  mminfer generate "Who came? " --grammar answer.gbnf
+  mminfer generate -m models/smollm2 --strategy strategy --draft-shape 24x0.875 --greedy "Once upon a time"`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f := c.Flags()
@@ -76,11 +81,13 @@ those are enough for the shortest text. What cannot be enforced is refused.`,
 	f.StringVarP(&g.file, "file", "f", "", "read the text from `FILE`, - for standard input")
 	g.sampling = newSamplingFlags(c)
 	g.form = newConstraintFlags(c)
+	g.draft = newDraftFlags(c)
 	f.StringVar(&g.save, "save", "", "save the session to `FILE` at the end")
 	f.StringVar(&g.load, "load", "", "go on from the session in `FILE`")
 	picturesFlag(c, &g.images)
 	f.Var(&g.samples, "samples", "continue the text `n` times: it is read once, and sample i has seed + i")
 	c.MarkFlagsMutuallyExclusive("samples", "save")
+	c.MarkFlagsMutuallyExclusive("samples", "draft-shape")
 	f.BoolVar(&g.json, "json", false, "write one JSON object at the end instead of the text")
 	f.Var(&g.logProbs, "logprobs", "with --json: log-probabilities of the tokens, and the n most probable ones at each")
 	f.Lookup("logprobs").DefValue = ""
@@ -111,10 +118,15 @@ func (g *generate) run(ctx context.Context, args []string) (err error) {
 	}
 	g.model.pictures = len(pictures) > 0 || g.load != "" && storedPictures(g.load)
 	start := time.Now()
-	if g.engine, err = g.open(ctx, g.model); err != nil {
+	draft, err := g.openDrafted(ctx)
+	if err != nil {
 		return err
 	}
 	defer g.engine.Close()
+	if draft != nil {
+		defer draft.Engine.Close()
+		defer func() { fmt.Fprintln(g.stderr, g.draft.report(draft)) }()
+	}
 	g.loaded = time.Since(start)
 	opts, err := g.sampling.options(g.engine)
 	if err != nil {
@@ -123,6 +135,7 @@ func (g *generate) run(ctx context.Context, args []string) (err error) {
 	if err := g.form.bind(g.app, g.engine, &opts); err != nil {
 		return err
 	}
+	opts.Draft = draft
 	opts.LogProbs, opts.TopLogs = g.wantLogProbs(), g.logProbs.value
 	seen, err := look(g.engine, g.model.name(), pictures)
 	if err != nil {

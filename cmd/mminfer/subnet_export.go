@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -158,6 +159,14 @@ func (e *shapeExport) tokenizerFiles() error {
 	}
 	config, err := mminfer.GGUFChat(g, tok)("tokenizer_config.json")
 	if err != nil {
+		return err
+	}
+	keys := map[string]any{}
+	if err := json.Unmarshal(config, &keys); err != nil {
+		return err
+	}
+	keys["tokenizer_class"] = "PreTrainedTokenizerFast" // it takes tokenizer.json as it is
+	if config, err = json.MarshalIndent(keys, "", "  "); err != nil {
 		return err
 	}
 	return errors.Join(e.put("tokenizer.json", data), e.put("tokenizer_config.json", config))
