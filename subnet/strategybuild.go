@@ -105,6 +105,9 @@ func (p *parts) widths() (widths []float64) {
 // masks returns the masks and biases of a layer.
 func (p *parts) masks(layer int, widths []float64) (m Masks, err error) {
 	for _, w := range widths {
+		if math.IsInf(w, 0) {
+			return m, fmt.Errorf("found ratio %v, expected a finite number", w)
+		}
 		var attention, mlp []bool
 		if attention, err = p.attention(layer, w); err != nil {
 			return m, err
@@ -113,7 +116,15 @@ func (p *parts) masks(layer int, widths []float64) (m Masks, err error) {
 			return m, err
 		}
 		m.Attention, m.MLP = append(m.Attention, attention), append(m.MLP, mlp)
-		m.Out, m.Down = append(m.Out, p.biasAt(layer, w, "self_attn.o_proj")), append(m.Down, p.biasAt(layer, w, "mlp.down_proj"))
+		out, err := p.biasAt(layer, w, "self_attn.o_proj")
+		if err != nil {
+			return m, err
+		}
+		down, err := p.biasAt(layer, w, "mlp.down_proj")
+		if err != nil {
+			return m, err
+		}
+		m.Out, m.Down = append(m.Out, out), append(m.Down, down)
 	}
 	return m, nil
 }
@@ -159,9 +170,12 @@ func (p *parts) shared(layer int, w float64, names ...string) (mask []bool, err 
 }
 
 // biasAt returns the bias of a projection, nil for none.
-func (p *parts) biasAt(layer int, w float64, name string) (bias []float32) {
-	for _, x := range p.bias[place{layer, name}][w] {
+func (p *parts) biasAt(layer int, w float64, name string) (bias []float32, err error) {
+	for i, x := range p.bias[place{layer, name}][w] {
+		if !(math.Abs(x) <= math.MaxFloat32) {
+			return nil, fmt.Errorf("%s: ratio %v: found %v as number %d of the bias, expected a finite one", name, w, x, i)
+		}
 		bias = append(bias, float32(x))
 	}
-	return bias
+	return bias, nil
 }
