@@ -72,26 +72,11 @@ func (f codeFormat) avx2File() []byte {
 	return p.Bytes()
 }
 
-// sumAVX2 is the register of a tile's sums of token tok, panel pan, rows from 8·half.
-func sumAVX2(t Tile, tok, pan, half int) string {
-	return fmt.Sprintf("Y%d", 2*(tok*t.Panels+pan)+half)
-}
-
 // avx2Tile: Y0-Y7 the sums of a block. The float sums live in dst.
 func (f codeFormat) avx2Tile(p *printer, t Tile) {
 	p.text(symbol(f.name, "AVX2", t), "// Requires: AVX2, FMA, F16C. Y0 up hold the sums of a block, panel by panel within a token; R12 scales, R14 token scales, R13 from there to block sums.")
 	p.codePointers(t)
-	p.line("CMPB tile_add(AX), $0")
-	p.line("JNE  sums")
-	p.line("VXORPS Y0, Y0, Y0; MOVQ SI, AX")
-	for tok := range t.Tokens {
-		var ops []string
-		for v := range 2 * t.Panels {
-			ops = append(ops, "VMOVUPS Y0, "+indexed("AX", "", 0, 32*v))
-		}
-		p.line("%s", strings.Join(append(ops, next(t, tok, "ADDQ R11, AX")...), "; "))
-	}
-	p.label("\nsums:")
+	p.clearFloats(t)
 	if f.table {
 		p.line("VMOVDQU levels<>(SB), Y15")
 	}

@@ -15,46 +15,23 @@ func (f codeFormat) vnniFile() []byte {
 	return p.Bytes()
 }
 
-// codeDot and codeAcc are the registers of a tile's integer and float sums.
-func codeDot(t Tile, tok, pan int) string { return fmt.Sprintf("Z%d", 8+tok*t.Panels+pan) }
-
-func codeAcc(t Tile, tok, pan int) string { return fmt.Sprintf("Z%d", 20+tok*t.Panels+pan) }
-
 // vnniTile: Z0, Z1 codes, Z2 the mask of four bits, Z3 levels or the mask of the upper bits, Z4-Z6
 // scratch, Z7 -1/128.
 func (f codeFormat) vnniTile(p *printer, t Tile) {
 	p.text(symbol(f.name, "AVX512VNNI", t), "// Requires: AVX512F, BW, VNNI. Z8 up hold the sums of a block, Z20 up the float sums; R12 scales, R14 token scales, R13 from there to block sums.")
 	p.codePointers(t)
-	each := func(step string, op func(tok, pan int) string) {
-		for tok := range t.Tokens {
-			var ops []string
-			for pan := range t.Panels {
-				ops = append(ops, op(tok, pan))
-			}
-			if step != "" {
-				ops = append(ops, next(t, tok, step)...)
-			}
-			p.line("%s", strings.Join(ops, "; "))
-		}
-	}
-	each("", func(tok, pan int) string { a := codeAcc(t, tok, pan); return fmt.Sprintf("VPXORD %s, %s, %s", a, a, a) })
-	p.line("CMPB tile_add(AX), $0")
-	p.line("JEQ  sums")
-	p.line("MOVQ SI, AX")
-	each("ADDQ R11, AX", func(tok, pan int) string {
-		return fmt.Sprintf("VMOVUPS %s, %s", indexed("AX", "", 0, 64*pan), codeAcc(t, tok, pan))
-	})
-	p.label("\nsums:")
+	each := func(step string, op func(tok, pan int) string) { p.each(t, step, op) }
+	p.loadFloats(t)
 	f.vnniConstants(p)
 	p.line("TESTQ CX, CX")
 	p.line("JEQ  store")
 	p.label("\nblock:")
 	if f.shift < 0 {
-		each("", func(tok, pan int) string { d := codeDot(t, tok, pan); return fmt.Sprintf("VPXORD %s, %s, %s", d, d, d) })
+		each("", func(tok, pan int) string { d := dotVNNI(t, tok, pan); return fmt.Sprintf("VPXORD %s, %s, %s", d, d, d) })
 	} else {
 		p.line("MOVQ R14, AX")
 		each("ADDQ R15, AX", func(tok, pan int) string {
-			d := codeDot(t, tok, pan)
+			d := dotVNNI(t, tok, pan)
 			if f.shift > 0 {
 				return fmt.Sprintf("VPBROADCASTD (AX)(R13*1), %s; VPSRAD $%d, %s, %s", d, f.shift, d, d)
 			}
@@ -66,7 +43,7 @@ func (f codeFormat) vnniTile(p *printer, t Tile) {
 			p.joined(func() { f.vnniUnpack(p, t, v, pan) })
 			p.joined(func() {
 				for tok := range t.Tokens {
-					d := codeDot(t, tok, pan)
+					d := dotVNNI(t, tok, pan)
 					p.line("VPDPBUSD.BCST %s, Z0, %s; VPDPBUSD.BCST %s, Z1, %s", row(tok, 4*v), d, row(tok, 16+4*v), d)
 				}
 			})
@@ -75,9 +52,7 @@ func (f codeFormat) vnniTile(p *printer, t Tile) {
 	f.vnniFold(p, t)
 	p.codeAdvance(f, t)
 	p.label("\nstore:")
-	each("ADDQ R11, SI", func(tok, pan int) string {
-		return fmt.Sprintf("VMOVUPS %s, %s", codeAcc(t, tok, pan), indexed("SI", "", 0, 64*pan))
-	})
+	p.storeFloats(t)
 	p.end()
 }
 
@@ -134,7 +109,7 @@ func (f codeFormat) vnniFold(p *printer, t Tile) {
 			p.line("MOVQ R14, AX")
 		}
 		for tok := range t.Tokens {
-			d, a := codeDot(t, tok, pan), codeAcc(t, tok, pan)
+			d, a := dotVNNI(t, tok, pan), accVNNI(t, tok, pan)
 			ops := []string{fmt.Sprintf("VMULPS.BCST (%s), Z0, Z4; VCVTDQ2PS %s, %s; VFMADD231PS %s, Z4, %s", scale, d, d, d, a)}
 			if f.least {
 				ops = append(ops, fmt.Sprintf("VMULPS.BCST (%s), Z1, Z4; VCVTDQ2PS.BCST (%s)(R13*1), Z5; VMULPS Z7, Z5, Z5; VFMADD231PS Z5, Z4, %s", scale, scale, a))

@@ -28,21 +28,11 @@ func q8AVX2File() []byte {
 // integer sums, Y8-Y13 weights and x, Y14 product, Y15 the mask of the even bytes. The float sums
 // live in dst.
 func q8AVX2Tile(p *printer, t Tile) {
-	acc := func(tok, pan, half int) string { return fmt.Sprintf("Y%d", 2*(tok*t.Panels+pan)+half) }
+	acc := func(tok, pan, half int) string { return sumAVX2(t, tok, pan, half) }
 	p.text(symbol("Q8", "AVX2", t), "// Requires: AVX2, FMA, F16C. Y0 up hold the sums of a block, panel by panel within a token; R12 scales, R13 block sums, R14 token scales.")
 	p.q8Pointers(t)
 	p.line("VPCMPEQW Y15, Y15, Y15; VPSRLW $8, Y15, Y15")
-	p.line("CMPB tile_add(AX), $0")
-	p.line("JNE  sums")
-	p.line("VXORPS Y0, Y0, Y0; MOVQ SI, AX")
-	for tok := range t.Tokens {
-		var ops []string
-		for v := range 2 * t.Panels {
-			ops = append(ops, "VMOVUPS Y0, "+indexed("AX", "", 0, 32*v))
-		}
-		p.line("%s", strings.Join(append(ops, next(t, tok, "ADDQ R11, AX")...), "; "))
-	}
-	p.label("\nsums:")
+	p.clearFloats(t)
 	p.line("TESTQ CX, CX")
 	p.line("JEQ  done")
 	p.label("\nblock:")
@@ -86,6 +76,26 @@ func q8AVX2Tile(p *printer, t Tile) {
 	p.line("JNE  block")
 	p.label("\ndone:")
 	p.end()
+}
+
+// sumAVX2 is the register of a tile's integer sums of token tok, panel pan, rows from 8·half.
+func sumAVX2(t Tile, tok, pan, half int) string {
+	return fmt.Sprintf("Y%d", 2*(tok*t.Panels+pan)+half)
+}
+
+// clearFloats begins with float sums of 0 in dst, unless the tile adds to it, and opens sums.
+func (p *printer) clearFloats(t Tile) {
+	p.line("CMPB tile_add(AX), $0")
+	p.line("JNE  sums")
+	p.line("VXORPS Y0, Y0, Y0; MOVQ SI, AX")
+	for tok := range t.Tokens {
+		var ops []string
+		for v := range 2 * t.Panels {
+			ops = append(ops, "VMOVUPS Y0, "+indexed("AX", "", 0, 32*v))
+		}
+		p.line("%s", strings.Join(append(ops, next(t, tok, "ADDQ R11, AX")...), "; "))
+	}
+	p.label("\nsums:")
 }
 
 // ahead is how many bytes of weights a tile of one panel prefetches: a single stream does not draw
@@ -152,30 +162,12 @@ func q8VNNIFile() []byte {
 
 // q8VNNITile: Z8 up hold the integer sums, Z20 up the float sums, panel by panel within a token.
 func q8VNNITile(p *printer, t Tile) {
-	dot := func(tok, pan int) string { return fmt.Sprintf("Z%d", 8+tok*t.Panels+pan) }
-	acc := func(tok, pan int) string { return fmt.Sprintf("Z%d", 20+tok*t.Panels+pan) }
+	dot := func(tok, pan int) string { return dotVNNI(t, tok, pan) }
+	acc := func(tok, pan int) string { return accVNNI(t, tok, pan) }
 	p.text(symbol("Q8", "AVX512VNNI", t), "// Requires: AVX512F, VNNI. Z8 up hold the sums of a block, Z20 up the float sums; R12 scales, R13 block sums, R14 token scales.")
 	p.q8Pointers(t)
-	each := func(step string, op func(tok, pan int) string) {
-		for tok := range t.Tokens {
-			var ops []string
-			for pan := range t.Panels {
-				ops = append(ops, op(tok, pan))
-			}
-			if step != "" {
-				ops = append(ops, next(t, tok, step)...)
-			}
-			p.line("%s", strings.Join(ops, "; "))
-		}
-	}
-	each("", func(tok, pan int) string { a := acc(tok, pan); return fmt.Sprintf("VPXORD %s, %s, %s", a, a, a) })
-	p.line("CMPB tile_add(AX), $0")
-	p.line("JEQ  sums")
-	p.line("MOVQ SI, AX")
-	each("ADDQ R11, AX", func(tok, pan int) string {
-		return fmt.Sprintf("VMOVUPS %s, %s", indexed("AX", "", 0, 64*pan), acc(tok, pan))
-	})
-	p.label("\nsums:")
+	each := func(step string, op func(tok, pan int) string) { p.each(t, step, op) }
+	p.loadFloats(t)
 	p.line("TESTQ CX, CX")
 	p.line("JEQ  store")
 	p.label("\nblock:")
@@ -213,10 +205,46 @@ func q8VNNITile(p *printer, t Tile) {
 	p.line("DECQ CX")
 	p.line("JNE  block")
 	p.label("\nstore:")
-	each("ADDQ R11, SI", func(tok, pan int) string {
-		return fmt.Sprintf("VMOVUPS %s, %s", acc(tok, pan), indexed("SI", "", 0, 64*pan))
-	})
+	p.storeFloats(t)
 	p.end()
+}
+
+// dotVNNI and accVNNI are the registers of a tile's integer and float sums.
+func dotVNNI(t Tile, tok, pan int) string { return fmt.Sprintf("Z%d", 8+tok*t.Panels+pan) }
+
+func accVNNI(t Tile, tok, pan int) string { return fmt.Sprintf("Z%d", 20+tok*t.Panels+pan) }
+
+// each writes a line for each token with op for every panel, then what moves on to the next token.
+func (p *printer) each(t Tile, step string, op func(tok, pan int) string) {
+	for tok := range t.Tokens {
+		var ops []string
+		for pan := range t.Panels {
+			ops = append(ops, op(tok, pan))
+		}
+		if step != "" {
+			ops = append(ops, next(t, tok, step)...)
+		}
+		p.line("%s", strings.Join(ops, "; "))
+	}
+}
+
+// loadFloats begins with float sums of 0, or of dst where the tile adds to it, and opens sums.
+func (p *printer) loadFloats(t Tile) {
+	p.each(t, "", func(tok, pan int) string { a := accVNNI(t, tok, pan); return fmt.Sprintf("VPXORD %s, %s, %s", a, a, a) })
+	p.line("CMPB tile_add(AX), $0")
+	p.line("JEQ  sums")
+	p.line("MOVQ SI, AX")
+	p.each(t, "ADDQ R11, AX", func(tok, pan int) string {
+		return fmt.Sprintf("VMOVUPS %s, %s", indexed("AX", "", 0, 64*pan), accVNNI(t, tok, pan))
+	})
+	p.label("\nsums:")
+}
+
+// storeFloats writes the float sums to dst.
+func (p *printer) storeFloats(t Tile) {
+	p.each(t, "ADDQ R11, SI", func(tok, pan int) string {
+		return fmt.Sprintf("VMOVUPS %s, %s", accVNNI(t, tok, pan), indexed("SI", "", 0, 64*pan))
+	})
 }
 
 // q8Pointers loads what the 8-bit tiles need beside the pointers of all tiles: CX blocks, R12
