@@ -107,19 +107,18 @@ var neonPackages = []string{"gemm", "vec", "norm", "quant", "attn", "conv", "del
 
 // neonFiles adds what is generated for arm64.
 func neonFiles(files map[string][]byte) {
-	groups := []group{{"Q8", "NEON", neonQ8Tiles}, {"Q8", "NEONDOT", neonDotTiles}}
+	addSwitches(files, "arm64", "Q8", group{"NEON", neonQ8Tiles}, group{"NEONDOT", neonDotTiles})
 	for i, f := range neonFloat {
-		groups = append(groups, group{f.name, "NEON", neonFloatTiles})
+		addSwitches(files, "arm64", f.name, group{"NEON", neonFloatTiles})
 		files["tile_"+strings.ToLower(f.name)+"_neon_arm64.s"] = neonFloatFile(i)
 	}
 	for _, f := range codeFormats {
-		groups = append(groups, group{f.name, "NEON", neonCodeTiles}, group{f.name, "NEONDOT", neonCodeDotTiles})
+		addSwitches(files, "arm64", f.name, group{"NEON", neonCodeTiles}, group{"NEONDOT", neonCodeDotTiles})
 		files["tile_"+strings.ToLower(f.name)+"_neon_arm64.s"] = f.neonFile(false)
 		files["tile_"+strings.ToLower(f.name)+"_neondot_arm64.s"] = f.neonFile(true)
 	}
 	files["tile_q8_neon_arm64.s"] = neonQ8File()
 	files["tile_q8_neondot_arm64.s"] = neonDotFile()
-	files["tile_arm64.go"] = switches(groups)
 	for _, p := range neonPackages {
 		files["../"+p+"/neon_arm64.h"] = neonHeader()
 	}
