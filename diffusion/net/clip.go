@@ -74,15 +74,7 @@ func (c *clipConfig) parse(config []byte) error {
 
 // NewCLIPText builds the network of a folder. The error tells everything that is wrong.
 func NewCLIPText(ck Checkpoint, o Options) (*CLIPText, error) {
-	p := bind(ck, o)
-	t, err := buildCLIPText(p, ck.Config())
-	if err != nil {
-		return nil, err
-	}
-	if err := t.load("CLIPTextModel", p, o); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return load("CLIPTextModel", buildCLIPText, ck, o)
 }
 
 // buildCLIPText takes the tensors of a configuration.

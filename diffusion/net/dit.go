@@ -94,15 +94,7 @@ func (c *ditConfig) parse(config []byte) error {
 
 // NewDiT builds the network of a folder. The error tells everything that is wrong.
 func NewDiT(ck Checkpoint, o Options) (*DiT, error) {
-	p := bind(ck, o)
-	d, err := buildDiT(p, ck.Config())
-	if err != nil {
-		return nil, err
-	}
-	if err := d.load("DiTTransformer2DModel", p, o); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return load("DiTTransformer2DModel", buildDiT, ck, o)
 }
 
 // buildDiT takes the tensors of a configuration.

@@ -65,35 +65,46 @@ func (w *weights) WeightBytes() int64 { return w.arena.Size() }
 // Close frees the weights. Nothing may be computed with the network any more.
 func (w *weights) Close() { w.arena.Free() }
 
-// bind returns a window over a checkpoint.
-func bind(ck Checkpoint, o Options) nn.Params {
+// load builds a network of a class: it takes tensors from the checkpoint, reports what was wrong with them, and packs.
+func load[N interface{ base() *weights }](class string, build func(p nn.Params, config []byte) (N, error), ck Checkpoint, o Options) (n N, err error) {
+	var none N
 	p := nn.Bind(newSource(ck), o.Format)
 	if o.Plain {
 		p.Plain()
 	}
-	return p
-}
-
-// load finishes a constructor: it reports what was wrong with tensors, or packs.
-func (w *weights) load(class string, p nn.Params, o Options) error {
-	if err := p.Err(); err != nil {
-		return fmt.Errorf("net: %s: tensors: %w", class, err)
+	if n, err = build(p, ck.Config()); err != nil {
+		return none, err
 	}
+	if err := p.Err(); err != nil {
+		return none, fmt.Errorf("net: %s: tensors: %w", class, err)
+	}
+	w := n.base()
 	w.Params = p.Elements()
 	p.Load(&w.arena, o.Pool, o.Progress)
-	return nil
+	return n, nil
 }
+
+// base returns what the network shares with all others.
+func (w *weights) base() *weights { return w }
 
 // builders are the networks by the classes that configurations name.
 var builders = map[string]func(p nn.Params, config []byte) error{
-	"UNet2DModel":                 func(p nn.Params, config []byte) error { _, err := buildUNet2D(p, config); return err },
-	"UNet2DConditionModel":        func(p nn.Params, config []byte) error { _, err := buildUNet2DCondition(p, config); return err },
-	"DiTTransformer2DModel":       func(p nn.Params, config []byte) error { _, err := buildDiT(p, config); return err },
-	"Transformer2DModel":          func(p nn.Params, config []byte) error { _, err := buildDiT(p, config); return err },
-	"AutoencoderKL":               func(p nn.Params, config []byte) error { _, err := buildVAE(p, config); return err },
-	"AutoencoderTiny":             func(p nn.Params, config []byte) error { _, err := buildTAESD(p, config); return err },
-	"CLIPTextModel":               func(p nn.Params, config []byte) error { _, err := buildCLIPText(p, config); return err },
-	"CLIPTextModelWithProjection": func(p nn.Params, config []byte) error { _, err := buildCLIPText(p, config); return err },
+	"UNet2DModel":                 builder(buildUNet2D),
+	"UNet2DConditionModel":        builder(buildUNet2DCondition),
+	"DiTTransformer2DModel":       builder(buildDiT),
+	"Transformer2DModel":          builder(buildDiT),
+	"AutoencoderKL":               builder(buildVAE),
+	"AutoencoderTiny":             builder(buildTAESD),
+	"CLIPTextModel":               builder(buildCLIPText),
+	"CLIPTextModelWithProjection": builder(buildCLIPText),
+}
+
+// builder forgets the network: it only takes its tensors.
+func builder[N any](build func(p nn.Params, config []byte) (N, error)) func(p nn.Params, config []byte) error {
+	return func(p nn.Params, config []byte) error {
+		_, err := build(p, config)
+		return err
+	}
 }
 
 // Tensors returns the names and shapes, in order, of the tensors that a checkpoint of the given configuration must

@@ -105,15 +105,7 @@ func (t *tinyLayers) blocks(width, n int) {
 
 // NewTAESD builds the network of a folder. The error tells everything that is wrong.
 func NewTAESD(ck Checkpoint, o Options) (*TAESD, error) {
-	p := bind(ck, o)
-	a, err := buildTAESD(p, ck.Config())
-	if err != nil {
-		return nil, err
-	}
-	if err := a.load("AutoencoderTiny", p, o); err != nil {
-		return nil, err
-	}
-	return a, nil
+	return load("AutoencoderTiny", buildTAESD, ck, o)
 }
 
 // buildTAESD takes the tensors of a configuration.

@@ -128,15 +128,7 @@ func (c *unet2DConfig) headDim(channels int) int {
 
 // NewUNet2D builds the network of a folder. The error tells everything that is wrong.
 func NewUNet2D(ck Checkpoint, o Options) (*UNet2D, error) {
-	p := bind(ck, o)
-	u, err := buildUNet2D(p, ck.Config())
-	if err != nil {
-		return nil, err
-	}
-	if err := u.load("UNet2DModel", p, o); err != nil {
-		return nil, err
-	}
-	return u, nil
+	return load("UNet2DModel", buildUNet2D, ck, o)
 }
 
 // buildUNet2D takes the tensors of a configuration.

@@ -137,15 +137,7 @@ func (c *conditionConfig) checkLevels(k *checks) {
 // NewUNet2DCondition builds the network of a folder. The error tells everything that is wrong, and names
 // what is not supported.
 func NewUNet2DCondition(ck Checkpoint, o Options) (*UNet2DCondition, error) {
-	p := bind(ck, o)
-	u, err := buildUNet2DCondition(p, ck.Config())
-	if err != nil {
-		return nil, err
-	}
-	if err := u.load("UNet2DConditionModel", p, o); err != nil {
-		return nil, err
-	}
-	return u, nil
+	return load("UNet2DConditionModel", buildUNet2DCondition, ck, o)
 }
 
 // buildUNet2DCondition takes the tensors of a configuration.

@@ -85,15 +85,7 @@ func (c *vaeConfig) parse(config []byte) error {
 
 // NewVAE builds the network of a folder. The error tells everything that is wrong.
 func NewVAE(ck Checkpoint, o Options) (*VAE, error) {
-	p := bind(ck, o)
-	v, err := buildVAE(p, ck.Config())
-	if err != nil {
-		return nil, err
-	}
-	if err := v.load("AutoencoderKL", p, o); err != nil {
-		return nil, err
-	}
-	return v, nil
+	return load("AutoencoderKL", buildVAE, ck, o)
 }
 
 // buildVAE takes the tensors of a configuration.
