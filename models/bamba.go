@@ -23,8 +23,8 @@ func mambaHeadsDefaults() mambaHeads {
 // dual returns the sizes of the layers, of the given width within, or of what mamba_expand gives
 // where that is 0.
 func (c *mambaHeads) dual(width, inner int, eps float64, is *checks) *dual {
-	is.positive("mamba_expand", c.SSMExpand)
-	if inner == 0 && is.err() == nil {
+	is.Positive("mamba_expand", c.SSMExpand)
+	if inner == 0 && is.Err() == nil {
 		inner = int(min(c.SSMExpand*float64(width), 16*maxWidth))
 	}
 	s := &dual{
@@ -35,7 +35,7 @@ func (c *mambaHeads) dual(width, inner int, eps float64, is *checks) *dual {
 		s.headDim = inner / max(1, s.heads)
 	}
 	s.validate(is)
-	is.that(s.inner() == inner, "mamba_n_heads: %d heads of %d are not the inner width %d", s.heads, s.headDim, inner)
+	is.That(s.inner() == inner, "mamba_n_heads: %d heads of %d are not the inner width %d", s.heads, s.headDim, inner)
 	return s
 }
 
@@ -61,13 +61,13 @@ func (c *bambaConfig) validate() (*dual, error) {
 	var is checks
 	c.decoder.validate(&is, "mamba", "attention")
 	for _, l := range c.Attention {
-		if is.between("attn_layer_indices", l, 0, c.Layers-1); l >= 0 && l < len(c.Types) {
+		if is.Between("attn_layer_indices", l, 0, c.Layers-1); l >= 0 && l < len(c.Types) {
 			c.Types[l] = "attention"
 		}
 	}
 	dims := c.dims(c.headDim())
-	is.that(c.Rotary == nil || *c.Rotary == dims, "attn_rotary_emb: found %d; the reference rotates partial_rotary_factor of a head, %d dimensions", deref(c.Rotary), dims)
-	return c.dual(c.Width, 0, c.Eps, &is), is.err()
+	is.That(c.Rotary == nil || *c.Rotary == dims, "attn_rotary_emb: found %d; the reference rotates partial_rotary_factor of a head, %d dimensions", deref(c.Rotary), dims)
+	return c.dual(c.Width, 0, c.Eps, &is), is.Err()
 }
 
 // newBamba builds a Bamba: Mamba-2 layers with some of attention, each before an MLP.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/mminfer/mminfer/nn"
 )
 
 // maxima bound every size of a configuration before anything is computed from it.
@@ -56,31 +58,11 @@ func wrongType(path []string, found string, want reflect.Type) error {
 }
 
 // checks collects what is wrong with a configuration.
-type checks struct{ errs []error }
-
-// that records an error unless ok. Only so many are kept: a list in a configuration may be long.
-func (c *checks) that(ok bool, format string, args ...any) {
-	const most = 20
-	if !ok && len(c.errs) < most {
-		c.errs = append(c.errs, fmt.Errorf(format, args...))
-	}
-}
-
-// between records an error unless lo ≤ n ≤ hi.
-func (c *checks) between(key string, n, lo, hi int) {
-	c.that(n >= lo && n <= hi, "%s: found %d, expected %d to %d", key, n, lo, hi)
-}
+type checks struct{ nn.Checks }
 
 // sizes records errors unless a model has sizes within the maxima.
 func (c *checks) sizes(width, layers, vocab int) {
-	c.between("hidden_size", width, 1, maxWidth)
-	c.between("num_hidden_layers", layers, 1, maxLayers)
-	c.between("vocab_size", vocab, 1, maxVocab)
+	c.Between("hidden_size", width, 1, maxWidth)
+	c.Between("num_hidden_layers", layers, 1, maxLayers)
+	c.Between("vocab_size", vocab, 1, maxVocab)
 }
-
-// positive records an error unless x is positive and finite.
-func (c *checks) positive(key string, x float64) {
-	c.that(x > 0 && x < 1e30, "%s: found %v, expected a positive number", key, x)
-}
-
-func (c *checks) err() error { return errors.Join(c.errs...) }

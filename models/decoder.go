@@ -53,19 +53,19 @@ func (c *decoder) headDim() int {
 // the type of all layers where the key is absent.
 func (c *decoder) validate(is *checks, types ...string) {
 	is.sizes(c.Width, c.Layers, c.Vocab)
-	is.between("num_attention_heads", c.Heads, 1, maxHeads)
-	is.between("num_key_value_heads", c.kvHeads(), 1, maxHeads)
-	is.between("head_dim", c.headDim(), 1, maxWidth)
-	is.between("intermediate_size", c.Inner, 1, 16*maxWidth)
-	is.positive("rms_norm_eps", c.Eps)
-	is.that(c.HeadDim != nil || c.Heads < 1 || c.Width%c.Heads == 0, "num_attention_heads: %d does not divide hidden_size %d", c.Heads, c.Width)
-	is.that(c.kvHeads() < 1 || c.Heads%c.kvHeads() == 0, "num_key_value_heads: %d does not divide the %d heads", c.kvHeads(), c.Heads)
+	is.Between("num_attention_heads", c.Heads, 1, maxHeads)
+	is.Between("num_key_value_heads", c.kvHeads(), 1, maxHeads)
+	is.Between("head_dim", c.headDim(), 1, maxWidth)
+	is.Between("intermediate_size", c.Inner, 1, 16*maxWidth)
+	is.Positive("rms_norm_eps", c.Eps)
+	is.That(c.HeadDim != nil || c.Heads < 1 || c.Width%c.Heads == 0, "num_attention_heads: %d does not divide hidden_size %d", c.Heads, c.Width)
+	is.That(c.kvHeads() < 1 || c.Heads%c.kvHeads() == 0, "num_key_value_heads: %d does not divide the %d heads", c.kvHeads(), c.Heads)
 	if c.acts == nil {
 		c.acts = []string{"silu", "swish"}
 	}
-	is.that(slices.Contains(c.acts, c.Act), "hidden_act: found %q, expected %s", c.Act, c.acts[0])
+	is.That(slices.Contains(c.acts, c.Act), "hidden_act: found %q, expected %s", c.Act, c.acts[0])
 	c.validateTypes(is, types)
-	if is.err() == nil && !c.noRope {
+	if is.Err() == nil && !c.noRope {
 		c.ropeConfig.validate(is, c.headDim())
 	}
 }
@@ -77,9 +77,9 @@ func (c *decoder) validateTypes(is *checks, types []string) {
 			c.Types = append(c.Types, types[0])
 		}
 	}
-	is.that(len(c.Types) == c.Layers, "layer_types: found %d, expected %d", len(c.Types), c.Layers)
+	is.That(len(c.Types) == c.Layers, "layer_types: found %d, expected %d", len(c.Types), c.Layers)
 	for i, t := range c.Types {
-		is.that(slices.Contains(types, t), "layer_types: layer %d is %.40q, expected one of %q", i, t, types)
+		is.That(slices.Contains(types, t), "layer_types: layer %d is %.40q, expected one of %q", i, t, types)
 	}
 }
 

@@ -36,16 +36,16 @@ func (c *falconH1Config) validate() (*dual, error) {
 		"attention_in_multiplier": c.AttentionIn, "attention_out_multiplier": c.AttentionOut,
 		"ssm_in_multiplier": c.SSMIn, "ssm_out_multiplier": c.SSMOut,
 	} {
-		is.that(math.Abs(x) < 1e30, "%s: found %v, expected a number", key, x)
+		is.That(math.Abs(x) < 1e30, "%s: found %v, expected a number", key, x)
 	}
 	c.SSMScales, c.MLPScales = orOnes(c.SSMScales, 5), orOnes(c.MLPScales, 2)
-	is.that(len(*c.SSMScales) == 5, "ssm_multipliers: found %d, expected 5", len(*c.SSMScales))
-	is.that(len(*c.MLPScales) == 2, "mlp_multipliers: found %d, expected 2", len(*c.MLPScales))
-	is.that(c.UseMLP, "mamba_use_mlp: found false, expected true")
-	is.that(c.Inside == nil || *c.Inside >= 1, "mamba_d_ssm: found %d, expected null or at least 1", deref(c.Inside))
+	is.That(len(*c.SSMScales) == 5, "ssm_multipliers: found %d, expected 5", len(*c.SSMScales))
+	is.That(len(*c.MLPScales) == 2, "mlp_multipliers: found %d, expected 2", len(*c.MLPScales))
+	is.That(c.UseMLP, "mamba_use_mlp: found false, expected true")
+	is.That(c.Inside == nil || *c.Inside >= 1, "mamba_d_ssm: found %d, expected null or at least 1", deref(c.Inside))
 	mamba := c.dual(c.Width, deref(c.Inside), c.Eps, &is)
 	mamba.norm, mamba.normFirst, mamba.outBias = c.Norm, c.NormFirst, c.OutBias
-	return mamba, is.err()
+	return mamba, is.Err()
 }
 
 // orOnes returns the list, or n ones if there is none.

@@ -56,10 +56,10 @@ func buildFLA(config []byte, p nn.Params, sh *flaConfig, cell flaCell) (*Model, 
 		}
 	}
 	var is checks
-	if sh.validate(&is); len(is.errs) == 0 {
+	if sh.validate(&is); is.Err() == nil {
 		cell.validate(&is, sh)
 	}
-	if err := is.err(); err != nil {
+	if err := is.Err(); err != nil {
 		return nil, err
 	}
 	attention := map[int]*flaAttnSpec{}
@@ -95,16 +95,16 @@ func buildFLA(config []byte, p nn.Params, sh *flaConfig, cell flaCell) (*Model, 
 
 func (c *flaConfig) validate(is *checks) {
 	is.sizes(c.Width, c.Layers, c.Vocab)
-	is.positive("norm_eps", c.Eps)
+	is.Positive("norm_eps", c.Eps)
 	if c.HiddenRatio != nil {
-		is.positive("hidden_ratio", *c.HiddenRatio)
+		is.Positive("hidden_ratio", *c.HiddenRatio)
 	}
-	if len(is.errs) > 0 {
+	if is.Err() != nil {
 		return
 	}
-	is.between("intermediate_size", c.inner(), 1, 16*maxWidth)
-	is.that(c.Act == "swish" || c.Act == "silu", "hidden_act: found %q, expected swish or silu", c.Act)
-	is.that(c.AttnRes == nil, "attnres_block_size: found %d, expected null; attention over residuals is not supported", deref(c.AttnRes))
+	is.Between("intermediate_size", c.inner(), 1, 16*maxWidth)
+	is.That(c.Act == "swish" || c.Act == "silu", "hidden_act: found %q, expected swish or silu", c.Act)
+	is.That(c.AttnRes == nil, "attnres_block_size: found %d, expected null; attention over residuals is not supported", deref(c.AttnRes))
 	seen := map[int]bool{}
 	for _, a := range c.Attn {
 		a.validate(is, c, seen)
@@ -191,20 +191,20 @@ func (a *flaAttn) UnmarshalJSON(data []byte) error {
 
 func (a *flaAttnSpec) validate(is *checks, c *flaConfig, seen map[int]bool) {
 	for _, l := range a.Layers {
-		is.between("attn.layers", l, 0, c.Layers-1)
-		is.that(!seen[l], "attn.layers: layer %d is listed twice", l)
+		is.Between("attn.layers", l, 0, c.Layers-1)
+		is.That(!seen[l], "attn.layers: layer %d is listed twice", l)
 		seen[l] = true
 	}
-	is.between("attn.num_heads", a.Heads, 1, maxHeads)
-	is.between("attn.num_kv_heads", a.kvHeads(), 1, maxHeads)
+	is.Between("attn.num_heads", a.Heads, 1, maxHeads)
+	is.Between("attn.num_kv_heads", a.kvHeads(), 1, maxHeads)
 	if a.Heads < 1 || a.kvHeads() < 1 {
 		return
 	}
-	is.that(c.Width%a.Heads == 0 && c.Width/a.Heads%2 == 0, "attn.num_heads: %d heads of a width of %d, expected heads of an even width", a.Heads, c.Width)
-	is.that(a.Heads%a.kvHeads() == 0, "attn.num_kv_heads: %d does not divide the %d heads", a.kvHeads(), a.Heads)
-	is.that(a.Window == nil || *a.Window >= 1, "attn.window_size: found %d, expected null or at least 1", deref(a.Window))
-	is.that(!a.QKNorm, "attn.qk_norm: found true; norms of queries and keys are not supported here")
-	is.positive("attn.rope_theta", a.Theta)
+	is.That(c.Width%a.Heads == 0 && c.Width/a.Heads%2 == 0, "attn.num_heads: %d heads of a width of %d, expected heads of an even width", a.Heads, c.Width)
+	is.That(a.Heads%a.kvHeads() == 0, "attn.num_kv_heads: %d does not divide the %d heads", a.kvHeads(), a.Heads)
+	is.That(a.Window == nil || *a.Window >= 1, "attn.window_size: found %d, expected null or at least 1", deref(a.Window))
+	is.That(!a.QKNorm, "attn.qk_norm: found true; norms of queries and keys are not supported here")
+	is.Positive("attn.rope_theta", a.Theta)
 }
 
 // kvHeads is the number of heads with keys: all, unless the key says otherwise.
@@ -253,18 +253,18 @@ func (c *checks) activation(key, name string, of ...string) {
 			return
 		}
 	}
-	c.that(false, "%s: found %q, expected one of %v", key, name, of)
+	c.That(false, "%s: found %q, expected one of %v", key, name, of)
 }
 
 // headDim returns the width of a head where heads share width·expand, which must be a whole
 // multiple of them.
 func (c *checks) headDim(key string, width int, expand float64, heads int) int {
-	c.positive(key, expand)
+	c.Positive(key, expand)
 	if heads < 1 || !(expand > 0) {
 		return 0
 	}
 	all := math.Round(float64(width) * expand)
-	c.that(all >= 1 && all <= maxWidth && math.Abs(all-float64(width)*expand) < 1e-6 && int(all)%heads == 0,
+	c.That(all >= 1 && all <= maxWidth && math.Abs(all-float64(width)*expand) < 1e-6 && int(all)%heads == 0,
 		"%s: hidden_size · %s is %v, expected a whole number up to %d that the %d heads divide", key, key, float64(width)*expand, maxWidth, heads)
 	return int(min(all, maxWidth)) / heads
 }

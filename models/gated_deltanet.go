@@ -36,7 +36,7 @@ func (c *gatedDeltaCell) validate(is *checks, sh *flaConfig) {
 	c.values, c.dimV = is.valueHeads(c.Heads, c.ValueHeads, c.HeadDim, c.ExpandV)
 	is.taps(c.Taps)
 	is.activation("output_gate_activation", c.GateAct, "swish", "silu", "sigmoid")
-	is.that(!sh.NormFirst, "norm_first: found true, which files of this type never are")
+	is.That(!sh.NormFirst, "norm_first: found true, which files of this type never are")
 }
 
 // valueHeads checks heads whose values may be more and wider than their keys, and returns the
@@ -46,16 +46,16 @@ func (c *checks) valueHeads(heads int, values *int, dim int, expand float64) (n,
 	if values != nil {
 		n = *values
 	}
-	c.between("num_heads", heads, 1, maxHeads)
-	c.between("num_v_heads", n, 1, maxHeads)
-	c.between("head_dim", dim, 1, maxWidth)
-	c.positive("expand_v", expand)
-	if len(c.errs) > 0 {
+	c.Between("num_heads", heads, 1, maxHeads)
+	c.Between("num_v_heads", n, 1, maxHeads)
+	c.Between("head_dim", dim, 1, maxWidth)
+	c.Positive("expand_v", expand)
+	if c.Err() != nil {
 		return 1, 1
 	}
-	c.that(n%heads == 0, "num_v_heads: found %d, expected a multiple of the %d heads", n, heads)
+	c.That(n%heads == 0, "num_v_heads: found %d, expected a multiple of the %d heads", n, heads)
 	v := float64(dim) * expand
-	c.that(v >= 1 && v <= maxWidth && math.Abs(v-math.Round(v)) < 1e-9, "expand_v: head_dim · expand_v is %v, expected a whole number up to %d", v, maxWidth)
+	c.That(v >= 1 && v <= maxWidth && math.Abs(v-math.Round(v)) < 1e-9, "expand_v: head_dim · expand_v is %v, expected a whole number up to %d", v, maxWidth)
 	return n, int(math.Round(min(v, maxWidth)))
 }
 

@@ -40,11 +40,11 @@ func (c *glaCell) validate(is *checks, sh *flaConfig) {
 	c.grouped = is.group(sh.Width, c.Heads, c.KVHeads, c.ExpandK, c.ExpandV)
 	is.taps(c.Taps)
 	is.optionalMap(c.Map)
-	is.that(c.ClampMin == nil || *c.ClampMin <= 0, "clamp_min: found %v, expected null or a log decay up to 0", c.clamp())
+	is.That(c.ClampMin == nil || *c.ClampMin <= 0, "clamp_min: found %v, expected null or a log decay up to 0", c.clamp())
 }
 
 // taps checks the width of a short convolution.
-func (c *checks) taps(n int) { c.between("conv_size", n, 1, 256) }
+func (c *checks) taps(n int) { c.Between("conv_size", n, 1, 256) }
 
 // clamp is the smallest log decay.
 func (c *glaCell) clamp() float64 {

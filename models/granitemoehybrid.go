@@ -25,16 +25,16 @@ func (c *graniteHybridConfig) validate() (*dual, error) {
 	var is checks
 	c.noRope = c.Positions == nil || *c.Positions != "rope"
 	c.decoder.validate(&is, "mamba", "attention")
-	is.positive("embedding_multiplier", c.EmbedScale)
-	is.positive("attention_multiplier", c.AttentionScale)
-	is.positive("residual_multiplier", c.ResidualScale)
-	is.positive("logits_scaling", c.LogitsScaling)
-	is.between("num_local_experts", c.Experts, 0, maxHeads)
-	is.that(c.Experts == 0 || c.TopK >= 1 && c.TopK <= c.Experts, "num_experts_per_tok: found %d, expected 1 to %d", c.TopK, c.Experts)
-	is.between("shared_intermediate_size", c.SharedInner, 1, 16*maxWidth)
-	is.that(c.Positions == nil || *c.Positions == "rope" || *c.Positions == "nope", "position_embedding_type: found another than rope and nope")
-	is.that(c.Normalization == "rmsnorm", "normalization_function: found %.40q, expected rmsnorm", c.Normalization)
-	return c.dual(c.Width, 0, c.Eps, &is), is.err()
+	is.Positive("embedding_multiplier", c.EmbedScale)
+	is.Positive("attention_multiplier", c.AttentionScale)
+	is.Positive("residual_multiplier", c.ResidualScale)
+	is.Positive("logits_scaling", c.LogitsScaling)
+	is.Between("num_local_experts", c.Experts, 0, maxHeads)
+	is.That(c.Experts == 0 || c.TopK >= 1 && c.TopK <= c.Experts, "num_experts_per_tok: found %d, expected 1 to %d", c.TopK, c.Experts)
+	is.Between("shared_intermediate_size", c.SharedInner, 1, 16*maxWidth)
+	is.That(c.Positions == nil || *c.Positions == "rope" || *c.Positions == "nope", "position_embedding_type: found another than rope and nope")
+	is.That(c.Normalization == "rmsnorm", "normalization_function: found %.40q, expected rmsnorm", c.Normalization)
+	return c.dual(c.Width, 0, c.Eps, &is), is.Err()
 }
 
 // newGraniteHybrid builds a Granite 4 hybrid: Mamba-2 layers with some of attention, each before

@@ -50,12 +50,12 @@ func (c *gsaCell) validate(is *checks, sh *flaConfig) {
 	if c.slots = c.dimK; c.Slots != nil {
 		c.slots = *c.Slots
 	}
-	is.between("num_slots", c.slots, 1, maxWidth)
+	is.Between("num_slots", c.slots, 1, maxWidth)
 	is.taps(c.Taps)
-	is.positive("gate_logit_normalizer", c.Normalizer)
+	is.Positive("gate_logit_normalizer", c.Normalizer)
 	is.activation("feature_map", c.Map, "swish", "silu", "relu", "t2r")
-	is.that(v == 1, "expand_v: found %v, expected 1: the norm is over the model's width", v)
-	is.that(!c.ShortConv || c.Map != "t2r", "use_short_conv: found true with the feature map t2r, which is not supported")
+	is.That(v == 1, "expand_v: found %v, expected 1: the norm is over the model's width", v)
+	is.That(!c.ShortConv || c.Map != "t2r", "use_short_conv: found true with the feature map t2r, which is not supported")
 }
 
 // mixerNorm is the norm inside the mixer of older files.

@@ -19,9 +19,9 @@ func newHGRN(_ string, config []byte, p nn.Params) (*Model, error) {
 
 func (c *hgrnCell) validate(is *checks, sh *flaConfig) {
 	ratio := firstOf(c.ExpandRatio)
-	is.positive("expand_ratio", ratio)
+	is.Positive("expand_ratio", ratio)
 	c.inner = int(min(float64(sh.Width)*ratio, 1e9))
-	is.between("expand_ratio · hidden_size", c.inner, 1, maxWidth)
+	is.Between("expand_ratio · hidden_size", c.inner, 1, maxWidth)
 	is.taps(c.Taps)
 }
 

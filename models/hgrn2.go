@@ -25,23 +25,23 @@ func (c *hgrn2Cell) validate(is *checks, sh *flaConfig) {
 	is.taps(c.Taps)
 	switch {
 	case c.ExpandRatio != nil:
-		is.between("expand_ratio", *c.ExpandRatio, 1, sh.Width)
+		is.Between("expand_ratio", *c.ExpandRatio, 1, sh.Width)
 		if c.dimK = *c.ExpandRatio; c.dimK > 0 {
 			c.heads = sh.Width / c.dimK
 		}
 	case c.Heads != nil:
-		is.between("num_heads", *c.Heads, 1, maxHeads)
+		is.Between("num_heads", *c.Heads, 1, maxHeads)
 		if c.heads = *c.Heads; c.heads > 0 {
 			c.dimK = sh.Width / c.heads
 		}
 	default:
-		is.that(false, "expand_ratio: found null, as is num_heads; expected one of them")
+		is.That(false, "expand_ratio: found null, as is num_heads; expected one of them")
 	}
 	if c.heads < 1 || c.dimK < 1 {
-		is.that(len(is.errs) > 0, "num_heads: more heads than the width of %d holds", sh.Width)
+		is.That(is.Err() != nil, "num_heads: more heads than the width of %d holds", sh.Width)
 		return
 	}
-	is.that(sh.Width%c.heads == 0, "expand_ratio: %d heads do not divide the width of %d", c.heads, sh.Width)
+	is.That(sh.Width%c.heads == 0, "expand_ratio: %d heads do not divide the width of %d", c.heads, sh.Width)
 	c.dimV = sh.Width / c.heads
 }
 

@@ -11,7 +11,7 @@ type internlm2Config struct {
 func (c *internlm2Config) validate() error {
 	var is checks
 	c.decoder.validate(&is, "full_attention")
-	return is.err()
+	return is.Err()
 }
 
 // newInternLM2 builds an InternLM2.

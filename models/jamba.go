@@ -27,21 +27,21 @@ func (c *jambaConfig) validate() (*selective, error) {
 	var is checks
 	c.noRope = true
 	c.decoder.validate(&is, "mamba", "attention")
-	is.between("attn_layer_period", c.AttentionPeriod, 1, 1<<20)
-	is.between("attn_layer_offset", c.AttentionOffset, 0, max(0, c.AttentionPeriod-1))
-	is.between("expert_layer_period", c.ExpertPeriod, 1, 1<<20)
-	is.between("expert_layer_offset", c.ExpertOffset, 0, max(0, c.ExpertPeriod-1))
-	is.between("num_experts", c.Experts, 1, maxHeads)
-	is.that(c.Experts <= 1 || c.TopK >= 1 && c.TopK <= c.Experts, "num_experts_per_tok: found %d, expected 1 to %d", c.TopK, c.Experts)
-	is.positive("mamba_expand", c.Expand)
+	is.Between("attn_layer_period", c.AttentionPeriod, 1, 1<<20)
+	is.Between("attn_layer_offset", c.AttentionOffset, 0, max(0, c.AttentionPeriod-1))
+	is.Between("expert_layer_period", c.ExpertPeriod, 1, 1<<20)
+	is.Between("expert_layer_offset", c.ExpertOffset, 0, max(0, c.ExpertPeriod-1))
+	is.Between("num_experts", c.Experts, 1, maxHeads)
+	is.That(c.Experts <= 1 || c.TopK >= 1 && c.TopK <= c.Experts, "num_experts_per_tok: found %d, expected 1 to %d", c.TopK, c.Experts)
+	is.Positive("mamba_expand", c.Expand)
 	s := &selective{
 		width: c.Width, inner: int(min(c.Expand*float64(c.Width), 1<<40)), state: c.State, rank: c.Rank.rank(c.Width), taps: c.Taps,
 		bias: c.ProjBias, convBias: c.ConvBias, normEps: c.Eps,
 	}
-	if is.err() == nil {
+	if is.Err() == nil {
 		s.validate(&is)
 	}
-	return s, is.err()
+	return s, is.Err()
 }
 
 // newJamba builds a Jamba: Mamba-1 layers with some of attention without positions, before MLPs

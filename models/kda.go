@@ -27,7 +27,7 @@ func newKDA(_ string, config []byte, p nn.Params) (*Model, error) {
 func (c *kdaCell) validate(is *checks, _ *flaConfig) {
 	c.values, c.dimV = is.valueHeads(c.Heads, c.ValueHeads, c.HeadDim, c.ExpandV)
 	is.taps(c.Taps)
-	is.that(c.LowerBound == nil || *c.LowerBound < 0 && *c.LowerBound > -1e6, "lower_bound: expected null or a negative log decay")
+	is.That(c.LowerBound == nil || *c.LowerBound < 0 && *c.LowerBound > -1e6, "lower_bound: expected null or a negative log decay")
 }
 
 func (c *kdaCell) mixer(p nn.Params, sh *flaConfig, _ int) nn.Mixer {

@@ -43,39 +43,39 @@ func (c *kimiConfig) validate() error {
 	var is checks
 	c.noRope = true
 	c.layers(&is)
-	is.between("kv_lora_rank", c.KVRank, 1, maxWidth)
-	is.that(c.QRank == nil, "q_lora_rank: found %d, expected null", deref(c.QRank))
-	is.between("qk_nope_head_dim", c.NopeDim, 1, maxWidth)
-	is.between("qk_rope_head_dim", c.SharedDim, 0, maxWidth)
-	is.between("v_head_dim", c.ValueDim, 1, maxWidth)
-	is.that(c.NoRope, "mla_use_nope: found false; latent attention with positions is not supported")
-	is.between("linear_attn_config.num_heads", c.Linear.Heads, 1, maxHeads)
-	is.between("linear_attn_config.head_dim", c.Linear.HeadDim, 1, maxWidth)
-	is.between("linear_attn_config.short_conv_kernel_size", c.Linear.Taps, 1, 256)
+	is.Between("kv_lora_rank", c.KVRank, 1, maxWidth)
+	is.That(c.QRank == nil, "q_lora_rank: found %d, expected null", deref(c.QRank))
+	is.Between("qk_nope_head_dim", c.NopeDim, 1, maxWidth)
+	is.Between("qk_rope_head_dim", c.SharedDim, 0, maxWidth)
+	is.Between("v_head_dim", c.ValueDim, 1, maxWidth)
+	is.That(c.NoRope, "mla_use_nope: found false; latent attention with positions is not supported")
+	is.Between("linear_attn_config.num_heads", c.Linear.Heads, 1, maxHeads)
+	is.Between("linear_attn_config.head_dim", c.Linear.HeadDim, 1, maxWidth)
+	is.Between("linear_attn_config.short_conv_kernel_size", c.Linear.Taps, 1, 256)
 	if c.Experts != 0 {
 		is.experts("num_experts", c.Experts, "num_experts_per_token", c.TopK)
-		is.between("moe_layer_freq", c.Every, 1, maxLayers)
-		is.between("moe_intermediate_size", c.ExpertInner, 1, 16*maxWidth)
-		is.between("num_shared_experts", c.Shared, 0, maxHeads)
-		is.positive("routed_scaling_factor", c.Factor)
-		is.that(c.Scoring == "sigmoid", "moe_router_activation_func: found %q, expected sigmoid", c.Scoring)
+		is.Between("moe_layer_freq", c.Every, 1, maxLayers)
+		is.Between("moe_intermediate_size", c.ExpertInner, 1, 16*maxWidth)
+		is.Between("num_shared_experts", c.Shared, 0, maxHeads)
+		is.Positive("routed_scaling_factor", c.Factor)
+		is.That(c.Scoring == "sigmoid", "moe_router_activation_func: found %q, expected sigmoid", c.Scoring)
 		is.groups(c.Experts, c.TopK, c.Groups, c.TopGroups)
 	}
-	return is.err()
+	return is.Err()
 }
 
 // layers turns the two lists of layers into layer_types.
 func (c *kimiConfig) layers(is *checks) {
-	is.between("num_hidden_layers", c.Layers, 1, maxLayers)
-	if is.err() != nil {
+	is.Between("num_hidden_layers", c.Layers, 1, maxLayers)
+	if is.Err() != nil {
 		return
 	}
 	c.Types = make([]string, c.Layers)
 	name := func(kind string, list []int) {
 		for _, l := range list {
-			is.between("linear_attn_config: layer", l, 1, c.Layers)
+			is.Between("linear_attn_config: layer", l, 1, c.Layers)
 			if l >= 1 && l <= c.Layers {
-				is.that(c.Types[l-1] == "", "linear_attn_config: layer %d is listed twice", l)
+				is.That(c.Types[l-1] == "", "linear_attn_config: layer %d is listed twice", l)
 				c.Types[l-1] = kind
 			}
 		}
@@ -87,10 +87,10 @@ func (c *kimiConfig) layers(is *checks) {
 
 // groups checks the groups of a router.
 func (c *checks) groups(experts, chosen, groups, top int) {
-	c.between("num_expert_group", groups, 1, experts)
-	c.between("topk_group", top, 1, max(1, groups))
-	c.that(groups < 1 || experts%groups == 0, "num_expert_group: %d groups do not divide %d experts", groups, experts)
-	c.that(groups < 1 || chosen <= experts/groups*top, "num_experts_per_token: found %d, more than %d groups hold", chosen, top)
+	c.Between("num_expert_group", groups, 1, experts)
+	c.Between("topk_group", top, 1, max(1, groups))
+	c.That(groups < 1 || experts%groups == 0, "num_expert_group: %d groups do not divide %d experts", groups, experts)
+	c.That(groups < 1 || chosen <= experts/groups*top, "num_experts_per_token: found %d, more than %d groups hold", chosen, top)
 }
 
 // newKimiLinear builds a Kimi Linear.

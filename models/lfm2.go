@@ -35,23 +35,23 @@ func (c *lfm2Config) validate() error {
 			c.Types = append(c.Types, "conv")
 		}
 		for _, l := range c.AttentionAt {
-			if is.between("full_attn_idxs", l, 0, c.Layers-1); l >= 0 && l < c.Layers {
+			if is.Between("full_attn_idxs", l, 0, c.Layers-1); l >= 0 && l < c.Layers {
 				c.Types[l] = "full_attention"
 			}
 		}
 	}
 	c.decoder.validate(&is, "full_attention", "conv")
-	is.between("conv_L_cache", c.Taps, 1, 256)
+	is.Between("conv_L_cache", c.Taps, 1, 256)
 	for _, n := range []*int{c.BlockDim, c.ConvDim, c.ConvDimOut} {
-		is.that(n == nil || *n == c.Width, "block_dim, conv_dim, conv_dim_out: found %d, expected hidden_size %d", deref(n), c.Width)
+		is.That(n == nil || *n == c.Width, "block_dim, conv_dim, conv_dim_out: found %d, expected hidden_size %d", deref(n), c.Width)
 	}
-	is.that(c.UseSwiGLU == nil || *c.UseSwiGLU, "block_use_swiglu: found false, expected true")
-	is.between("block_multiple_of", c.MultipleOf, 1, maxWidth)
-	is.positive("block_ffn_dim_multiplier", c.Multiplier)
-	if is.err() == nil {
-		is.between("block_ff_dim", c.inner(), 1, 16*maxWidth)
+	is.That(c.UseSwiGLU == nil || *c.UseSwiGLU, "block_use_swiglu: found false, expected true")
+	is.Between("block_multiple_of", c.MultipleOf, 1, maxWidth)
+	is.Positive("block_ffn_dim_multiplier", c.Multiplier)
+	if is.Err() == nil {
+		is.Between("block_ff_dim", c.inner(), 1, 16*maxWidth)
 	}
-	return is.err()
+	return is.Err()
 }
 
 // inner is the width of the MLP.

@@ -37,10 +37,10 @@ func (c *checks) group(width, heads int, kvHeads *int, expandK, expandV float64)
 	if kvHeads != nil {
 		g.kv = *kvHeads
 	}
-	c.between("num_heads", heads, 1, maxHeads)
-	c.between("num_kv_heads", g.kv, 1, maxHeads)
+	c.Between("num_heads", heads, 1, maxHeads)
+	c.Between("num_kv_heads", g.kv, 1, maxHeads)
 	if heads > 0 && g.kv > 0 {
-		c.that(heads%g.kv == 0, "num_kv_heads: %d does not divide the %d heads", g.kv, heads)
+		c.That(heads%g.kv == 0, "num_kv_heads: %d does not divide the %d heads", g.kv, heads)
 	}
 	g.dimK, g.dimV = c.headDim("expand_k", width, expandK, heads), c.headDim("expand_v", width, expandV, heads)
 	return g

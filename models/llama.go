@@ -14,7 +14,7 @@ func (c *llamaConfig) validate() error {
 	var is checks
 	c.decoder.validate(&is, "full_attention")
 	c.slim.validate(&is, &c.decoder)
-	return is.err()
+	return is.Err()
 }
 
 // newLlama builds a LLaMA.

@@ -54,10 +54,10 @@ func mambaDefaults(kind string, fla bool) mambaConfig {
 
 func (c *mambaConfig) validate() error {
 	var is checks
-	is.positive("expand", c.Expand)
-	is.that(c.Act == "silu" || c.Act == "swish", "hidden_act: found %q, expected silu", c.Act)
-	is.that(c.Norm, "rms_norm: found false; the reference normalises all the same, so what is meant is unknown")
-	return is.err()
+	is.Positive("expand", c.Expand)
+	is.That(c.Act == "silu" || c.Act == "swish", "hidden_act: found %q, expected silu", c.Act)
+	is.That(c.Norm, "rms_norm: found false; the reference normalises all the same, so what is meant is unknown")
+	return is.Err()
 }
 
 // inner is the width of the layers' inside.
@@ -116,8 +116,8 @@ type mambaShell struct {
 
 func (s *mambaShell) validate(is *checks) {
 	is.sizes(s.width, s.layers, s.vocab)
-	is.that(s.rows >= s.vocab && s.rows <= maxVocab, "vocab_size: %d rows for %d tokens", s.rows, s.vocab)
-	is.positive("epsilon of the norms", s.eps)
+	is.That(s.rows >= s.vocab && s.rows <= maxVocab, "vocab_size: %d rows for %d tokens", s.rows, s.vocab)
+	is.Positive("epsilon of the norms", s.eps)
 }
 
 // selective builds a model of Mamba-1 layers.
@@ -125,7 +125,7 @@ func (s *mambaShell) selective(p nn.Params, layer *selective) (*Model, error) {
 	var is checks
 	s.validate(&is)
 	layer.validate(&is)
-	if err := is.err(); err != nil {
+	if err := is.Err(); err != nil {
 		return nil, err
 	}
 	return s.build(p, func(q nn.Params) nn.Mixer { return layer.build(q) }), nil
@@ -136,8 +136,8 @@ func (s *mambaShell) dual(p nn.Params, layer *dual, inner int) (*Model, error) {
 	var is checks
 	s.validate(&is)
 	layer.validate(&is)
-	is.that(layer.inner() == inner, "num_heads: %d heads of %d are not the inner width %d", layer.heads, layer.headDim, inner)
-	if err := is.err(); err != nil {
+	is.That(layer.inner() == inner, "num_heads: %d heads of %d are not the inner width %d", layer.heads, layer.headDim, inner)
+	if err := is.Err(); err != nil {
 		return nil, err
 	}
 	return s.build(p, func(q nn.Params) nn.Mixer { return layer.build(q) }), nil
@@ -220,14 +220,14 @@ func stateSpacesType(ssm []byte) (string, error) {
 
 func (c *stateSpacesConfig) validate() error {
 	var is checks
-	is.that(c.RMSNorm, "rms_norm: found false; layer norms are another architecture")
-	is.that(c.Inner == 0, "d_intermediate: found %d, expected 0: MLPs between the layers are another architecture", c.Inner)
-	is.that(len(c.Attention) == 0, "attn_layer_idx: found %d layers, expected none: hybrids with attention are another architecture", len(c.Attention))
-	is.that(c.SSM.Part == nil, "ssm_cfg.d_ssm: found %d, expected null: a state space over part of the channels is not supported", deref(c.SSM.Part))
-	is.between("pad_vocab_size_multiple", c.Pad, 1, 1<<16)
-	is.between("vocab_size", c.Vocab, 1, maxVocab)
-	is.positive("ssm_cfg.expand", c.SSM.Expand)
-	return is.err()
+	is.That(c.RMSNorm, "rms_norm: found false; layer norms are another architecture")
+	is.That(c.Inner == 0, "d_intermediate: found %d, expected 0: MLPs between the layers are another architecture", c.Inner)
+	is.That(len(c.Attention) == 0, "attn_layer_idx: found %d layers, expected none: hybrids with attention are another architecture", len(c.Attention))
+	is.That(c.SSM.Part == nil, "ssm_cfg.d_ssm: found %d, expected null: a state space over part of the channels is not supported", deref(c.SSM.Part))
+	is.Between("pad_vocab_size_multiple", c.Pad, 1, 1<<16)
+	is.Between("vocab_size", c.Vocab, 1, maxVocab)
+	is.Positive("ssm_cfg.expand", c.SSM.Expand)
+	return is.Err()
 }
 
 // newStateSpaces builds a model of the official layout.

@@ -58,17 +58,17 @@ func (c *minimaxConfig) rename() {
 
 func (c *minimaxConfig) validate() error {
 	var is checks
-	is.that(c.Types != nil, "layer_types: missing")
-	is.that(!slices.ContainsFunc(c.OldTypes, func(t int) bool { return t != 0 && t != 1 }), "attn_type_list: expected a list of 0 and 1")
+	is.That(c.Types != nil, "layer_types: missing")
+	is.That(!slices.ContainsFunc(c.OldTypes, func(t int) bool { return t != 0 && t != 1 }), "attn_type_list: expected a list of 0 and 1")
 	c.decoder.validate(&is, "full_attention", "linear_attention")
 	is.experts("num_local_experts", c.Experts, "num_experts_per_tok", c.TopK)
-	is.that(c.Window == nil, "sliding_window: found %d, expected null", deref(c.Window))
-	is.that(c.PostNorm, "postnorm: found false, expected true")
-	is.that(deref(c.Shared) == 0, "shared_intermediate_size: found %d, expected 0; a shared expert is not supported", deref(c.Shared))
+	is.That(c.Window == nil, "sliding_window: found %d, expected null", deref(c.Window))
+	is.That(c.PostNorm, "postnorm: found false, expected true")
+	is.That(deref(c.Shared) == 0, "shared_intermediate_size: found %d, expected 0; a shared expert is not supported", deref(c.Shared))
 	for _, v := range []float64{c.LinearAlpha, c.LinearBeta, c.FullAlpha, c.FullBeta, c.MLPAlpha, c.MLPBeta} {
-		is.positive("alpha and beta factors", v)
+		is.Positive("alpha and beta factors", v)
 	}
-	return is.err()
+	return is.Err()
 }
 
 // newMiniMax builds a MiniMax. Its branches start from, and are added to, the normalised stream.

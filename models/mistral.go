@@ -13,8 +13,8 @@ func (c *mistralConfig) validate() error {
 	var is checks
 	c.decoder.validate(&is, "sliding_attention", "full_attention")
 	c.slim.validate(&is, &c.decoder)
-	is.that(c.Window == nil || *c.Window >= 1, "sliding_window: found %d, expected null or at least 1", deref(c.Window))
-	return is.err()
+	is.That(c.Window == nil || *c.Window >= 1, "sliding_window: found %d, expected null or at least 1", deref(c.Window))
+	return is.Err()
 }
 
 // newMistral builds a Mistral.

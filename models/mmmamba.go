@@ -121,23 +121,23 @@ func (c *mmMambaModule) asHoVLE(name string) error {
 func (c *mmMambaConfig) validate() error {
 	var is checks
 	e, l := &c.first, &c.then
-	is.that(!c.Tied && !l.Tied, "tie_word_embeddings: found true, expected false: which of the two tables of embeddings the head would share is not known")
-	is.that(c.Ratio == 0.5, "downsample_ratio: found %v, expected 0.5: a row is of 2 x 2 patches", c.Ratio)
-	is.that(e.TextVocab == l.Vocab, "embedding_config.llm_vocab_size: found %d, expected llm_config.vocab_size, %d", e.TextVocab, l.Vocab)
-	is.that(e.Width == l.Width && e.TextWidth == l.Width, "hidden_size: the modules have %d and %d, texts %d, expected one width", e.Width, l.Width, e.TextWidth)
-	is.that(!e.LayerScale, "embedding_config.use_ls: found true, or nothing; expected false: layer scales are not part of the released code either")
-	is.that(e.Shuffle, "embedding_config.use_pixel_shuffle_proj: found false, or nothing; expected true: pictures need the projection")
-	is.that(e.Where == "pre", "embedding_config.pixel_shuffle_loc: found %.40q, expected \"pre\": the released code cannot generate with another", e.Where)
-	is.that(len(e.TokenMaps) == 0, "embedding_config.special_token_maps: found %d entries, expected none: a table of embeddings of their own is not supported", len(e.TokenMaps))
-	is.that(e.Channels == 3, "embedding_config.num_channels: found %d, expected 3", e.Channels)
-	is.between("embedding_config.img_context_token_id", e.Token, 0, l.Vocab-1)
-	is.between("embedding_config.patch_size", e.Patch, 1, 1<<10)
-	is.between("embedding_config.image_size", e.Image, max(e.Patch, 1), 1<<13)
-	is.between("force_image_size", *c.Size, 2*max(e.Patch, 1), 1<<13)
-	is.that(e.Patch < 1 || *c.Size/e.Patch%2 == 0, "force_image_size: %d pixels are an odd number of patches of %d; a row is of 2 x 2 patches", *c.Size, e.Patch)
-	is.between("min_dynamic_patch", c.MinTiles, 1, 1<<12)
-	is.between("max_dynamic_patch", c.MaxTiles, max(c.MinTiles, 1), 1<<12)
-	return errors.Join(is.err(), e.validate("embedding_config"), l.validate("llm_config"))
+	is.That(!c.Tied && !l.Tied, "tie_word_embeddings: found true, expected false: which of the two tables of embeddings the head would share is not known")
+	is.That(c.Ratio == 0.5, "downsample_ratio: found %v, expected 0.5: a row is of 2 x 2 patches", c.Ratio)
+	is.That(e.TextVocab == l.Vocab, "embedding_config.llm_vocab_size: found %d, expected llm_config.vocab_size, %d", e.TextVocab, l.Vocab)
+	is.That(e.Width == l.Width && e.TextWidth == l.Width, "hidden_size: the modules have %d and %d, texts %d, expected one width", e.Width, l.Width, e.TextWidth)
+	is.That(!e.LayerScale, "embedding_config.use_ls: found true, or nothing; expected false: layer scales are not part of the released code either")
+	is.That(e.Shuffle, "embedding_config.use_pixel_shuffle_proj: found false, or nothing; expected true: pictures need the projection")
+	is.That(e.Where == "pre", "embedding_config.pixel_shuffle_loc: found %.40q, expected \"pre\": the released code cannot generate with another", e.Where)
+	is.That(len(e.TokenMaps) == 0, "embedding_config.special_token_maps: found %d entries, expected none: a table of embeddings of their own is not supported", len(e.TokenMaps))
+	is.That(e.Channels == 3, "embedding_config.num_channels: found %d, expected 3", e.Channels)
+	is.Between("embedding_config.img_context_token_id", e.Token, 0, l.Vocab-1)
+	is.Between("embedding_config.patch_size", e.Patch, 1, 1<<10)
+	is.Between("embedding_config.image_size", e.Image, max(e.Patch, 1), 1<<13)
+	is.Between("force_image_size", *c.Size, 2*max(e.Patch, 1), 1<<13)
+	is.That(e.Patch < 1 || *c.Size/e.Patch%2 == 0, "force_image_size: %d pixels are an odd number of patches of %d; a row is of 2 x 2 patches", *c.Size, e.Patch)
+	is.Between("min_dynamic_patch", c.MinTiles, 1, 1<<12)
+	is.Between("max_dynamic_patch", c.MaxTiles, max(c.MinTiles, 1), 1<<12)
+	return errors.Join(is.Err(), e.validate("embedding_config"), l.validate("llm_config"))
 }
 
 // validate checks a module, whose errors begin with its name.
@@ -145,11 +145,11 @@ func (c *mmMambaModule) validate(name string) error {
 	var is checks
 	c.noRope = true // judged where there is an attention
 	c.decoder.validate(&is, "")
-	is.that(c.Kinds == nil || len(c.Kinds) == c.Layers, "layers_block_type: found %d, expected %d", len(c.Kinds), c.Layers)
+	is.That(c.Kinds == nil || len(c.Kinds) == c.Layers, "layers_block_type: found %d, expected %d", len(c.Kinds), c.Layers)
 	for i, kind := range c.Kinds {
-		is.that(kind == mmMambaSSD || kind == mmMambaAttention, "layers_block_type: block %d is %.40q, expected %s or %s", i, kind, mmMambaSSD, mmMambaAttention)
+		is.That(kind == mmMambaSSD || kind == mmMambaAttention, "layers_block_type: block %d is %.40q, expected %s or %s", i, kind, mmMambaSSD, mmMambaAttention)
 	}
-	if err := is.err(); err != nil {
+	if err := is.Err(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
@@ -259,8 +259,8 @@ func (c *mmMambaModule) mixer(p nn.Params, kind string) (nn.Mixer, error) {
 		return c.ssd(p), nil
 	}
 	var is checks
-	if c.ropeConfig.validate(&is, c.headDim()); is.err() != nil {
-		return nil, is.err()
+	if c.ropeConfig.validate(&is, c.headDim()); is.Err() != nil {
+		return nil, is.Err()
 	}
 	a := internlm2Config{decoder: c.decoder}
 	return a.attention(p, c.build(c.headDim())), nil

@@ -29,6 +29,6 @@ func moe(p nn.Params, n expertNames, experts, width, inner int, routing nn.Routi
 
 // experts checks the numbers of a router.
 func (c *checks) experts(key string, n int, chosenKey string, chosen int) {
-	c.between(key, n, 1, maxHeads)
-	c.between(chosenKey, chosen, 1, max(1, n))
+	c.Between(key, n, 1, maxHeads)
+	c.Between(chosenKey, chosen, 1, max(1, n))
 }

@@ -71,13 +71,13 @@ func (c *momKind) validate(is *checks, sh *flaConfig) {
 	if c.Memories != nil && c.kind != "mom_gsa" {
 		c.memories = *c.Memories
 	}
-	is.between("num_memories", c.memories, 1, maxHeads)
-	is.between("topk", c.TopK, 1, max(1, c.memories))
-	is.that(c.Capacity >= 1, "capacity: found %v; below 1 the result depends on the length of a call, which is not supported", c.Capacity)
-	is.that(c.Backend == "gated_deltanet", "mom_backend: found %q, expected gated_deltanet", c.Backend)
+	is.Between("num_memories", c.memories, 1, maxHeads)
+	is.Between("topk", c.TopK, 1, max(1, c.memories))
+	is.That(c.Capacity >= 1, "capacity: found %v; below 1 the result depends on the length of a call, which is not supported", c.Capacity)
+	is.That(c.Backend == "gated_deltanet", "mom_backend: found %q, expected gated_deltanet", c.Backend)
 	for _, a := range sh.Attn {
-		is.that(!a.Bias, "attn.qkv_bias: found true; the reference does not pass it on, so what is meant is unknown")
-		is.that(a.Theta == 10000, "attn.rope_theta: found %v; the reference does not pass it on and computes with 10000", a.Theta)
+		is.That(!a.Bias, "attn.qkv_bias: found true; the reference does not pass it on, so what is meant is unknown")
+		is.That(a.Theta == 10000, "attn.rope_theta: found %v; the reference does not pass it on and computes with 10000", a.Theta)
 	}
 	c.memory.restrict(is, c.kind)
 	inner := *sh
@@ -140,7 +140,7 @@ func (c *momGatedDelta) restrict(is *checks, kind string) {
 		c.Gate = c.OutputGate
 	}
 	c.ValueHeads, c.NegativeEigenvalues, c.GateAct = nil, false, "swish"
-	is.that(c.ShortConv, "use_short_conv: found false; a gated delta rule needs its short convolution")
+	is.That(c.ShortConv, "use_short_conv: found false; a gated delta rule needs its short convolution")
 }
 
 // momGLA is a memory of gated linear attention.
@@ -152,7 +152,7 @@ func (*momGLA) restrict(*checks, string) {}
 type momGSA struct{ gsaCell }
 
 func (c *momGSA) restrict(is *checks, _ string) {
-	is.that(!c.ShortConv, "use_short_conv: found true, which the reference cannot compute")
+	is.That(!c.ShortConv, "use_short_conv: found true, which the reference cannot compute")
 }
 
 // momLinearAttn is a memory of linear attention.

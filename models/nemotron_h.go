@@ -48,45 +48,45 @@ func (c *nemotronHConfig) validate() (*dual, error) {
 		c.Pattern = ""
 		for i, b := range c.Blocks[:min(len(c.Blocks), maxLayers)] {
 			letter, ok := nemotronLetters[b]
-			is.that(ok, "layers_block_type: layer %d is %.40q, expected mamba, attention, mlp or moe", i, b)
+			is.That(ok, "layers_block_type: layer %d is %.40q, expected mamba, attention, mlp or moe", i, b)
 			c.Pattern += string(rune(letter))
 		}
 	}
 	c.decoder.validate(&is, "hybrid")
-	is.that(len(c.Pattern) == c.Layers, "hybrid_override_pattern: found %d letters, expected num_hidden_layers %d", len(c.Pattern), c.Layers)
+	is.That(len(c.Pattern) == c.Layers, "hybrid_override_pattern: found %d letters, expected num_hidden_layers %d", len(c.Pattern), c.Layers)
 	for i, letter := range []byte(c.Pattern) {
 		switch letter {
 		case 'M', '*', '-':
 		case 'E':
 			c.validateExperts(&is)
 		default:
-			is.that(false, "hybrid_override_pattern: letter %d is %q, expected M, *, - or E", i, letter)
+			is.That(false, "hybrid_override_pattern: letter %d is %q, expected M, *, - or E", i, letter)
 		}
 	}
-	is.that(c.MLPAct == "relu2", "mlp_hidden_act: found %.40q, expected relu2", c.MLPAct)
-	is.that(c.SSMAct == "silu" || c.SSMAct == "swish", "mamba_hidden_act: found %.40q, expected silu", c.SSMAct)
-	is.that(c.ProjBias == c.Bias, "mamba_proj_bias: found %v beside use_bias %v, expected the same", c.ProjBias, c.Bias)
+	is.That(c.MLPAct == "relu2", "mlp_hidden_act: found %.40q, expected relu2", c.MLPAct)
+	is.That(c.SSMAct == "silu" || c.SSMAct == "swish", "mamba_hidden_act: found %.40q, expected silu", c.SSMAct)
+	is.That(c.ProjBias == c.Bias, "mamba_proj_bias: found %v beside use_bias %v, expected the same", c.ProjBias, c.Bias)
 	s := &dual{
 		width: c.Width, heads: c.SSMHeads, headDim: c.SSMHeadDim, groups: c.Groups, state: c.SSMState, taps: c.Taps,
 		bias: c.Bias, outBias: c.Bias, convBias: c.ConvBias, norm: true, eps: c.Eps, limit: c.Limit,
 	}
 	s.validate(&is)
-	return s, is.err()
+	return s, is.Err()
 }
 
 func (c *nemotronHConfig) validateExperts(is *checks) {
-	is.between("n_routed_experts", c.Experts, 1, maxHeads)
-	is.between("num_experts_per_tok", c.TopK, 1, max(1, c.Experts))
-	is.between("moe_intermediate_size", c.ExpertInner, 1, 16*maxWidth)
-	is.between("n_shared_experts", c.Shared, 0, 1)
-	is.between("moe_shared_expert_intermediate_size", c.SharedInner, 1, 16*maxWidth)
-	is.positive("routed_scaling_factor", c.Factor)
-	is.that(c.Latent == nil, "moe_latent_size: found %d, expected null: projections around the experts are not supported", deref(c.Latent))
-	is.that(c.ExpertGroups >= 1 && c.Experts%c.ExpertGroups == 0, "n_group: %d groups of %d experts", c.ExpertGroups, c.Experts)
-	is.between("topk_group", c.TopKGroups, 1, max(1, c.ExpertGroups))
-	if is.err() == nil {
+	is.Between("n_routed_experts", c.Experts, 1, maxHeads)
+	is.Between("num_experts_per_tok", c.TopK, 1, max(1, c.Experts))
+	is.Between("moe_intermediate_size", c.ExpertInner, 1, 16*maxWidth)
+	is.Between("n_shared_experts", c.Shared, 0, 1)
+	is.Between("moe_shared_expert_intermediate_size", c.SharedInner, 1, 16*maxWidth)
+	is.Positive("routed_scaling_factor", c.Factor)
+	is.That(c.Latent == nil, "moe_latent_size: found %d, expected null: projections around the experts are not supported", deref(c.Latent))
+	is.That(c.ExpertGroups >= 1 && c.Experts%c.ExpertGroups == 0, "n_group: %d groups of %d experts", c.ExpertGroups, c.Experts)
+	is.Between("topk_group", c.TopKGroups, 1, max(1, c.ExpertGroups))
+	if is.Err() == nil {
 		most := c.Experts / c.ExpertGroups * c.TopKGroups
-		is.that(c.TopK <= most, "num_experts_per_tok: found %d, but the groups chosen hold %d", c.TopK, most)
+		is.That(c.TopK <= most, "num_experts_per_tok: found %d, but the groups chosen hold %d", c.TopK, most)
 	}
 }
 

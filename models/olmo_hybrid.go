@@ -17,14 +17,14 @@ type olmoHybridConfig struct {
 
 func (c *olmoHybridConfig) validate() error {
 	var is checks
-	is.that(c.Parameters != nil && c.Parameters.thetaGiven, `rope_parameters.rope_theta: missing; expected a number, or null for no rotation`)
+	is.That(c.Parameters != nil && c.Parameters.thetaGiven, `rope_parameters.rope_theta: missing; expected a number, or null for no rotation`)
 	c.noRope = c.Parameters != nil && c.Parameters.Theta == nil
-	is.that(c.Types != nil, "layer_types: missing")
-	is.that(c.NegativeEigenvalues != nil, "linear_allow_neg_eigval: missing")
-	is.that(c.UseGate == nil || *c.UseGate, "linear_use_gate: found false, expected true")
+	is.That(c.Types != nil, "layer_types: missing")
+	is.That(c.NegativeEigenvalues != nil, "linear_allow_neg_eigval: missing")
+	is.That(c.UseGate == nil || *c.UseGate, "linear_use_gate: found false, expected true")
 	c.decoder.validate(&is, "linear_attention", "full_attention")
 	c.linearHeads.check(&is)
-	return is.err()
+	return is.Err()
 }
 
 // newOLMoHybrid builds an OLMo-Hybrid.

@@ -24,13 +24,13 @@ func (c *qwen2Config) validate() error {
 	typed := c.Types != nil
 	c.decoder.validate(&is, "full_attention", "sliding_attention")
 	c.slim.validate(&is, &c.decoder)
-	is.that(!c.UseWindow || c.Window == nil || *c.Window >= 1, "sliding_window: found %d, expected null or at least 1", deref(c.Window))
+	is.That(!c.UseWindow || c.Window == nil || *c.Window >= 1, "sliding_window: found %d, expected null or at least 1", deref(c.Window))
 	for l := range c.Types {
 		if !typed && l >= c.MaxWindowLayers {
 			c.Types[l] = "sliding_attention"
 		}
 	}
-	return is.err()
+	return is.Err()
 }
 
 // window is the window of a layer, 0 for none.

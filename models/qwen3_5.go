@@ -13,7 +13,7 @@ type qwen3_5Config struct{ qwenHybrid }
 func (c *qwen3_5Config) validate() error {
 	var is checks
 	c.check(&is)
-	return is.err()
+	return is.Err()
 }
 
 // newQwen3_5 builds the text model of a Qwen3.5: a file of its own, or a part of one that sees

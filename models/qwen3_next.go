@@ -23,11 +23,11 @@ func (c *qwen3NextConfig) validate() error {
 	c.qwenHybrid.check(&is)
 	if c.Experts != 0 {
 		is.experts("num_experts", c.Experts, "num_experts_per_tok", c.TopK)
-		is.between("decoder_sparse_step", c.SparseStep, 1, maxLayers)
-		is.between("moe_intermediate_size", c.ExpertInner, 1, 16*maxWidth)
-		is.between("shared_expert_intermediate_size", c.SharedInner, 1, 16*maxWidth)
+		is.Between("decoder_sparse_step", c.SparseStep, 1, maxLayers)
+		is.Between("moe_intermediate_size", c.ExpertInner, 1, 16*maxWidth)
+		is.Between("shared_expert_intermediate_size", c.SharedInner, 1, 16*maxWidth)
 	}
-	return is.err()
+	return is.Err()
 }
 
 // newQwen3Next builds a Qwen3-Next.

@@ -17,12 +17,12 @@ type linearHeads struct {
 }
 
 func (c *linearHeads) check(is *checks) {
-	is.between("linear_num_key_heads", c.KeyHeads, 1, maxHeads)
-	is.between("linear_num_value_heads", c.ValueHeads, 1, maxHeads)
-	is.between("linear_key_head_dim", c.KeyDim, 1, maxWidth)
-	is.between("linear_value_head_dim", c.ValueDim, 1, maxWidth)
-	is.between("linear_conv_kernel_dim", c.Taps, 1, 256)
-	is.that(c.KeyHeads < 1 || c.ValueHeads%c.KeyHeads == 0, "linear_num_value_heads: found %d, expected a multiple of the %d heads of keys", c.ValueHeads, c.KeyHeads)
+	is.Between("linear_num_key_heads", c.KeyHeads, 1, maxHeads)
+	is.Between("linear_num_value_heads", c.ValueHeads, 1, maxHeads)
+	is.Between("linear_key_head_dim", c.KeyDim, 1, maxWidth)
+	is.Between("linear_value_head_dim", c.ValueDim, 1, maxWidth)
+	is.Between("linear_conv_kernel_dim", c.Taps, 1, 256)
+	is.That(c.KeyHeads < 1 || c.ValueHeads%c.KeyHeads == 0, "linear_num_value_heads: found %d, expected a multiple of the %d heads of keys", c.ValueHeads, c.KeyHeads)
 }
 
 // keys and values are the widths of all heads together.
@@ -59,8 +59,8 @@ func qwenHybridDefaults() qwenHybrid {
 }
 
 func (c *qwenHybrid) check(is *checks) {
-	is.between("full_attention_interval", c.Interval, 1, maxLayers)
-	if c.Types == nil && is.err() == nil && c.Layers <= maxLayers {
+	is.Between("full_attention_interval", c.Interval, 1, maxLayers)
+	if c.Types == nil && is.Err() == nil && c.Layers <= maxLayers {
 		for l := range c.Layers {
 			kind := "linear_attention"
 			if (l+1)%c.Interval == 0 {
@@ -70,7 +70,7 @@ func (c *qwenHybrid) check(is *checks) {
 		}
 	}
 	c.decoder.validate(is, "linear_attention", "full_attention")
-	is.that(c.OutputGate, "attn_output_gate: found false, expected true")
+	is.That(c.OutputGate, "attn_output_gate: found false, expected true")
 	c.linearHeads.check(is)
 }
 

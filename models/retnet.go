@@ -29,7 +29,7 @@ func newRetNet(_ string, config []byte, p nn.Params) (*Model, error) {
 
 func (c *retnetCell) validate(is *checks, sh *flaConfig) {
 	c.grouped = is.group(sh.Width, c.Heads, c.KVHeads, c.ExpandK, c.ExpandV)
-	is.that(c.dimK%2 == 0, "expand_k: heads of %d, expected an even width to rotate", c.dimK)
+	is.That(c.dimK%2 == 0, "expand_k: heads of %d, expected an even width to rotate", c.dimK)
 	is.optionalMap(c.Map)
 }
 

@@ -114,43 +114,43 @@ func (c *ropeConfig) original() float64 {
 
 func (c *ropeConfig) validate(is *checks, width int) {
 	s := c.scaling()
-	is.that(c.Parameters == nil || c.Scaling == nil, "rope_scaling: given beside rope_parameters; expected one of the two")
-	is.that(!c.Interleaved, "rope_interleaved: found true, expected false: pairs are of halves")
-	is.that(c.theta() > 1 && c.theta() <= 1e15, "rope_theta: found %v, expected a number above 1", c.theta())
+	is.That(c.Parameters == nil || c.Scaling == nil, "rope_scaling: given beside rope_parameters; expected one of the two")
+	is.That(!c.Interleaved, "rope_interleaved: found true, expected false: pairs are of halves")
+	is.That(c.theta() > 1 && c.theta() <= 1e15, "rope_theta: found %v, expected a number above 1", c.theta())
 	n := c.dims(width)
-	is.that(n >= 2 && n <= width && n%2 == 0, "partial_rotary_factor: %d of %d dimensions are rotated, expected an even number of them", n, width)
+	is.That(n >= 2 && n <= width && n%2 == 0, "partial_rotary_factor: %d of %d dimensions are rotated, expected an even number of them", n, width)
 	switch kind := s.kind(); kind {
 	case "default", "mrope", "dynamic":
 		return
 	case "linear":
 	case "llama3":
-		is.that(s.Low > 0 && s.High > s.Low && s.High < 1e30, "rope_scaling: low_freq_factor %v and high_freq_factor %v, expected growing positive numbers", s.Low, s.High)
-		is.positive("rope_scaling.original_max_position_embeddings", c.original())
+		is.That(s.Low > 0 && s.High > s.Low && s.High < 1e30, "rope_scaling: low_freq_factor %v and high_freq_factor %v, expected growing positive numbers", s.Low, s.High)
+		is.Positive("rope_scaling.original_max_position_embeddings", c.original())
 	case "yarn":
-		is.positive("rope_scaling.original_max_position_embeddings", c.original())
-		is.that(s.Slow > 0 && s.Fast >= s.Slow && s.Fast < 1e30, "rope_scaling: beta_fast %v and beta_slow %v, expected falling positive numbers", s.Fast, s.Slow)
-		is.positive("rope_scaling.attention_factor", c.attention())
+		is.Positive("rope_scaling.original_max_position_embeddings", c.original())
+		is.That(s.Slow > 0 && s.Fast >= s.Slow && s.Fast < 1e30, "rope_scaling: beta_fast %v and beta_slow %v, expected falling positive numbers", s.Fast, s.Slow)
+		is.Positive("rope_scaling.attention_factor", c.attention())
 	case "longrope", "su":
 		c.validateLong(is, s, n)
 		return
 	default:
-		is.that(false, "rope_scaling: found type %q, expected default, linear, llama3, yarn or dynamic", kind)
+		is.That(false, "rope_scaling: found type %q, expected default, linear, llama3, yarn or dynamic", kind)
 		return
 	}
-	is.positive("rope_scaling.factor", s.Factor)
+	is.Positive("rope_scaling.factor", s.Factor)
 }
 
 // validateLong checks a scaling that has two lists of factors, for short texts and for long ones.
 func (c *ropeConfig) validateLong(is *checks, s *ropeScaling, dims int) {
 	if !slices.Equal(s.Short, s.Long) {
-		is.that(false, "rope_scaling: type %q: its frequencies depend on the length of the whole text, so that a text fed in pieces would be another; not supported", s.kind())
+		is.That(false, "rope_scaling: type %q: its frequencies depend on the length of the whole text, so that a text fed in pieces would be another; not supported", s.kind())
 		return
 	}
-	is.that(len(s.Short) == dims/2, "rope_scaling.short_factor: found %d factors, expected %d, one for each pair of dimensions", len(s.Short), dims/2)
+	is.That(len(s.Short) == dims/2, "rope_scaling.short_factor: found %d factors, expected %d, one for each pair of dimensions", len(s.Short), dims/2)
 	for _, f := range s.Short {
-		is.positive("rope_scaling.short_factor", f)
+		is.Positive("rope_scaling.short_factor", f)
 	}
-	is.that(s.Attention != nil && *s.Attention == 1, "rope_scaling.attention_factor: expected 1, the only one supported for type %q", s.kind())
+	is.That(s.Attention != nil && *s.Attention == 1, "rope_scaling.attention_factor: expected 1, the only one supported for type %q", s.kind())
 }
 
 // attention is YaRN's factor of sines and cosines.

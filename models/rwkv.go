@@ -47,10 +47,10 @@ func buildRWKV(config []byte, p nn.Params, sh *rwkvConfig, cell rwkvCell) (*Mode
 		}
 	}
 	var is checks
-	if sh.validate(&is); len(is.errs) == 0 {
+	if sh.validate(&is); is.Err() == nil {
 		cell.validate(&is, sh)
 	}
-	if err := is.err(); err != nil {
+	if err := is.Err(); err != nil {
 		return nil, err
 	}
 	m := &Model{Vocab: sh.Vocab, Width: sh.Width}
@@ -76,16 +76,16 @@ func buildRWKV(config []byte, p nn.Params, sh *rwkvConfig, cell rwkvCell) (*Mode
 
 func (c *rwkvConfig) validate(is *checks) {
 	is.sizes(c.Width, c.Layers, c.Vocab)
-	is.positive("norm_eps", c.Eps)
+	is.Positive("norm_eps", c.Eps)
 	if c.HiddenRatio != nil {
-		is.positive("hidden_ratio", *c.HiddenRatio)
+		is.Positive("hidden_ratio", *c.HiddenRatio)
 	}
-	if len(is.errs) > 0 {
+	if is.Err() != nil {
 		return
 	}
-	is.between("intermediate_size", c.inner(), 1, 16*maxWidth)
-	is.that(c.Act == "sqrelu", "hidden_act: found %q, expected sqrelu", c.Act)
-	is.that(len(c.Attn) == 0, "attn: found layers of softmax attention, which are not supported beside RWKV")
+	is.Between("intermediate_size", c.inner(), 1, 16*maxWidth)
+	is.That(c.Act == "sqrelu", "hidden_act: found %q, expected sqrelu", c.Act)
+	is.That(len(c.Attn) == 0, "attn: found layers of softmax attention, which are not supported beside RWKV")
 }
 
 // inner is the width of the channel mixing.

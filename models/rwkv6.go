@@ -18,9 +18,9 @@ func newRWKV6(_ string, config []byte, p nn.Params) (*Model, error) {
 }
 
 func (c *rwkv6Cell) validate(is *checks, sh *rwkvConfig) {
-	is.between("num_heads", c.Heads, 1, maxHeads)
-	is.between("proj_low_rank_dim", c.Rank, 1, maxWidth)
-	is.between("gate_low_rank_dim", c.GateRank, 1, maxWidth)
+	is.Between("num_heads", c.Heads, 1, maxHeads)
+	is.Between("proj_low_rank_dim", c.Rank, 1, maxWidth)
+	is.Between("gate_low_rank_dim", c.GateRank, 1, maxWidth)
 	c.dimK, c.dimV = is.headDim("expand_k", sh.Width, c.ExpandK, c.Heads), is.headDim("expand_v", sh.Width, c.ExpandV, c.Heads)
 }
 

@@ -41,27 +41,27 @@ func newRWKV7(_ string, config []byte, p nn.Params) (*Model, error) {
 
 func (c *rwkv7Cell) validate(is *checks, sh *rwkvConfig) {
 	for _, v := range c.ValueDim {
-		is.that(v == sh.Width, "value_dim: found %d, expected the width of the model, %d", v, sh.Width)
+		is.That(v == sh.Width, "value_dim: found %d, expected the width of the model, %d", v, sh.Width)
 	}
 	switch {
 	case c.HeadDim != nil:
-		is.between("head_dim", *c.HeadDim, 1, sh.Width)
+		is.Between("head_dim", *c.HeadDim, 1, sh.Width)
 		if c.dim = *c.HeadDim; c.dim > 0 {
 			c.heads = sh.Width / c.dim
 		}
 	case c.Heads != nil:
-		is.between("num_heads", *c.Heads, 1, sh.Width)
+		is.Between("num_heads", *c.Heads, 1, sh.Width)
 		if c.heads = *c.Heads; c.heads > 0 {
 			c.dim = sh.Width / c.heads
 		}
 	default:
-		is.that(false, "head_dim: found null, as is num_heads; expected one of them")
+		is.That(false, "head_dim: found null, as is num_heads; expected one of them")
 	}
-	is.that(c.heads*c.dim == sh.Width, "head_dim: %d heads of %d do not fill the width of %d", c.heads, c.dim, sh.Width)
-	is.between("decay_low_rank_dim", c.DecayRank, 1, maxWidth)
-	is.between("gate_low_rank_dim", c.GateRank, 1, maxWidth)
-	is.between("a_low_rank_dim", c.RateRank, 1, maxWidth)
-	is.between("v_low_rank_dim", c.LeanRank, 1, maxWidth)
+	is.That(c.heads*c.dim == sh.Width, "head_dim: %d heads of %d do not fill the width of %d", c.heads, c.dim, sh.Width)
+	is.Between("decay_low_rank_dim", c.DecayRank, 1, maxWidth)
+	is.Between("gate_low_rank_dim", c.GateRank, 1, maxWidth)
+	is.Between("a_low_rank_dim", c.RateRank, 1, maxWidth)
+	is.Between("v_low_rank_dim", c.LeanRank, 1, maxWidth)
 }
 
 func (c *rwkv7Cell) timeMix(p nn.Params, sh *rwkvConfig, layer int) nn.Mixer {

@@ -18,7 +18,7 @@ type slim struct {
 func (s *slim) listed() bool { return s.HeadsList != nil || s.KVHeadsList != nil || s.InnerList != nil }
 
 func (s *slim) validate(is *checks, c *decoder) {
-	if !s.listed() || is.err() != nil {
+	if !s.listed() || is.Err() != nil {
 		return
 	}
 	for _, list := range []struct {
@@ -26,14 +26,14 @@ func (s *slim) validate(is *checks, c *decoder) {
 		of   []int
 		most int
 	}{{"num_attention_heads_list", s.HeadsList, maxHeads}, {"num_key_value_heads_list", s.KVHeadsList, maxHeads}, {"intermediate_size_list", s.InnerList, 16 * maxWidth}} {
-		is.that(len(list.of) == c.Layers, "%s: found %d, expected %d", list.key, len(list.of), c.Layers)
+		is.That(len(list.of) == c.Layers, "%s: found %d, expected %d", list.key, len(list.of), c.Layers)
 		for _, n := range list.of {
-			is.between(list.key, n, 0, list.most)
+			is.Between(list.key, n, 0, list.most)
 		}
 	}
 	for l := range min(len(s.HeadsList), len(s.KVHeadsList)) {
 		heads, kv := s.HeadsList[l], s.KVHeadsList[l]
-		is.that(heads == 0 && kv == 0 || kv > 0 && heads > 0 && heads%kv == 0, "num_attention_heads_list: layer %d has %d heads, %d of them with keys", l, heads, kv)
+		is.That(heads == 0 && kv == 0 || kv > 0 && heads > 0 && heads%kv == 0, "num_attention_heads_list: layer %d has %d heads, %d of them with keys", l, heads, kv)
 	}
 }
 

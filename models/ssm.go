@@ -16,10 +16,10 @@ type selective struct {
 }
 
 func (s *selective) validate(is *checks) {
-	is.between("inner width", s.inner, 1, 16*maxWidth)
-	is.between("state size", s.state, 1, maxHeads)
-	is.between("rank of the time step", s.rank, 1, maxWidth)
-	is.between("convolution width", s.taps, 1, 256)
+	is.Between("inner width", s.inner, 1, 16*maxWidth)
+	is.Between("state size", s.state, 1, maxHeads)
+	is.Between("rank of the time step", s.rank, 1, maxWidth)
+	is.Between("convolution width", s.taps, 1, 256)
 }
 
 // build takes the tensors of a layer.
@@ -59,14 +59,14 @@ func (s *dual) inner() int { return s.heads * s.headDim }
 func (s *dual) mixed() int { return s.inner() + 2*s.groups*s.state }
 
 func (s *dual) validate(is *checks) {
-	is.between("number of heads", s.heads, 1, maxHeads)
-	is.between("width of a head", s.headDim, 1, maxWidth)
-	is.between("inner width", s.inner(), 1, 16*maxWidth)
-	is.between("number of groups", s.groups, 1, max(1, s.heads))
-	is.that(s.groups < 1 || s.heads%s.groups == 0, "number of groups: %d does not divide the %d heads", s.groups, s.heads)
-	is.between("state size", s.state, 1, maxHeads)
-	is.between("convolution width", s.taps, 1, 256)
-	is.that(s.limit[0] >= 0 && s.limit[0] <= s.limit[1], "limit of the time step: found %v, expected two growing numbers from 0 on", s.limit)
+	is.Between("number of heads", s.heads, 1, maxHeads)
+	is.Between("width of a head", s.headDim, 1, maxWidth)
+	is.Between("inner width", s.inner(), 1, 16*maxWidth)
+	is.Between("number of groups", s.groups, 1, max(1, s.heads))
+	is.That(s.groups < 1 || s.heads%s.groups == 0, "number of groups: %d does not divide the %d heads", s.groups, s.heads)
+	is.Between("state size", s.state, 1, maxHeads)
+	is.Between("convolution width", s.taps, 1, 256)
+	is.That(s.limit[0] >= 0 && s.limit[0] <= s.limit[1], "limit of the time step: found %v, expected two growing numbers from 0 on", s.limit)
 }
 
 // build takes the tensors of a layer.

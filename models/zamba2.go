@@ -36,25 +36,25 @@ func (c *zamba2Config) validate() (*dual, error) {
 		c.HeadDim = new(2 * c.Width / max(1, c.Heads))
 	}
 	c.decoder.validate(&is, "hybrid")
-	is.that(c.AttentionIn == nil || *c.AttentionIn == 2*c.Width, "attention_hidden_size: found %d, expected twice hidden_size", deref(c.AttentionIn))
-	is.that(len(c.Blocks) == c.Layers, "layers_block_type: found %d, expected %d", len(c.Blocks), c.Layers)
+	is.That(c.AttentionIn == nil || *c.AttentionIn == 2*c.Width, "attention_hidden_size: found %d, expected twice hidden_size", deref(c.AttentionIn))
+	is.That(len(c.Blocks) == c.Layers, "layers_block_type: found %d, expected %d", len(c.Blocks), c.Layers)
 	for i, b := range c.Blocks {
-		is.that(b == "mamba" || b == "hybrid", "layers_block_type: layer %d is %.40q, expected mamba or hybrid", i, b)
+		is.That(b == "mamba" || b == "hybrid", "layers_block_type: layer %d is %.40q, expected mamba or hybrid", i, b)
 	}
-	is.between("num_mem_blocks", c.Memories, 1, maxLayers)
-	is.between("adapter_rank", c.Rank, 1, maxWidth)
-	is.positive("mamba_expand", c.Expand)
-	is.that(!c.LinearBias, "add_bias_linear: found true, expected false: biases of the projections are not supported")
-	is.that(!c.LongContext, "use_long_context: found true, expected false: its rotary embedding is not supported")
+	is.Between("num_mem_blocks", c.Memories, 1, maxLayers)
+	is.Between("adapter_rank", c.Rank, 1, maxWidth)
+	is.Positive("mamba_expand", c.Expand)
+	is.That(!c.LinearBias, "add_bias_linear: found true, expected false: biases of the projections are not supported")
+	is.That(!c.LongContext, "use_long_context: found true, expected false: its rotary embedding is not supported")
 	s := &dual{
 		width: c.Width, heads: c.SSMHeads, headDim: c.SSMHeadDim, groups: c.Groups, state: c.State, taps: c.Taps, convBias: c.ConvBias,
 		norm: true, eps: 1e-5, limit: c.Limit, // the reference passes no epsilon to this norm
 	}
 	s.validate(&is)
-	if is.err() == nil {
-		is.that(float64(s.inner()) == math.Trunc(c.Expand*float64(c.Width)), "n_mamba_heads: %d heads of %d are not the inner width", s.heads, s.headDim)
+	if is.Err() == nil {
+		is.That(float64(s.inner()) == math.Trunc(c.Expand*float64(c.Width)), "n_mamba_heads: %d heads of %d are not the inner width", s.heads, s.headDim)
 	}
-	return s, is.err()
+	return s, is.Err()
 }
 
 // newZamba2 builds a Zamba2: Mamba-2 layers, some of which hear a shared attention and MLP.

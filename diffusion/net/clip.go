@@ -59,17 +59,17 @@ func (c *clipConfig) parse(config []byte) error {
 		return err
 	}
 	var k checks
-	k.between("vocab_size", c.Vocab, 1, maxVocab)
-	k.between("hidden_size", c.Width, 1, maxChannels)
-	k.between("intermediate_size", c.Intermediate, 1, 4*maxChannels)
-	k.between("num_hidden_layers", c.Layers, 1, maxLayers)
-	k.between("num_attention_heads", c.Heads, 1, maxChannels)
-	k.between("max_position_embeddings", c.Positions, 1, maxTokens)
-	k.between("projection_dim", c.Projection, 0, maxChannels)
+	k.Between("vocab_size", c.Vocab, 1, maxVocab)
+	k.Between("hidden_size", c.Width, 1, maxChannels)
+	k.Between("intermediate_size", c.Intermediate, 1, 4*maxChannels)
+	k.Between("num_hidden_layers", c.Layers, 1, maxLayers)
+	k.Between("num_attention_heads", c.Heads, 1, maxChannels)
+	k.Between("max_position_embeddings", c.Positions, 1, maxTokens)
+	k.Between("projection_dim", c.Projection, 0, maxChannels)
 	k.among("hidden_act", c.Act, "quick_gelu", "gelu")
-	k.positive("layer_norm_eps", c.Eps)
-	k.that(c.Heads < 1 || c.Width%c.Heads == 0, "hidden_size: found %d, expected a multiple of num_attention_heads %d", c.Width, c.Heads)
-	return k.err()
+	k.Positive("layer_norm_eps", c.Eps)
+	k.That(c.Heads < 1 || c.Width%c.Heads == 0, "hidden_size: found %d, expected a multiple of num_attention_heads %d", c.Width, c.Heads)
+	return k.Err()
 }
 
 // NewCLIPText builds the network of a folder. The error tells everything that is wrong.

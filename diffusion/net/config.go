@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mminfer/mminfer/nn"
 )
 
 // maxima bound every size of a configuration before anything is computed from it.
@@ -67,29 +69,11 @@ func Class(config []byte) string {
 }
 
 // checks collects what is wrong with a configuration.
-type checks struct{ errs []error }
-
-// that records an error unless ok.
-func (c *checks) that(ok bool, format string, args ...any) {
-	const most = 20
-	if !ok && len(c.errs) < most {
-		c.errs = append(c.errs, fmt.Errorf(format, args...))
-	}
-}
-
-// between records an error unless lo ≤ n ≤ hi.
-func (c *checks) between(key string, n, lo, hi int) {
-	c.that(n >= lo && n <= hi, "%s: found %d, expected %d to %d", key, n, lo, hi)
-}
-
-// positive records an error unless x is positive and finite.
-func (c *checks) positive(key string, x float64) {
-	c.that(x > 0 && x < 1e30, "%s: found %v, expected a positive number", key, x)
-}
+type checks struct{ nn.Checks }
 
 // among records an error unless s is one of those supported.
 func (c *checks) among(key, s string, supported ...string) {
-	c.that(slices.Contains(supported, s), "%s: found %q, supported are %s", key, s, strings.Join(supported, ", "))
+	c.That(slices.Contains(supported, s), "%s: found %q, supported are %s", key, s, strings.Join(supported, ", "))
 }
 
 // absent records an error for every key that is there with another value than those that mean nothing.
@@ -98,22 +82,20 @@ func (c *checks) absent(keys map[string]json.RawMessage, names ...string) {
 		switch v := strings.TrimSpace(string(keys[k])); v {
 		case "", "null", "false", "0", "[]", `"default"`:
 		default:
-			c.that(false, "%s: found %.60s, which is not supported", k, v)
+			c.That(false, "%s: found %.60s, which is not supported", k, v)
 		}
 	}
 }
 
 // widths checks the channels of levels and that groups divide them.
 func (c *checks) widths(key string, widths []int, groups int) {
-	c.between(key+" (length)", len(widths), 1, maxLevels)
-	c.between("norm_num_groups", groups, 1, maxChannels)
+	c.Between(key+" (length)", len(widths), 1, maxLevels)
+	c.Between("norm_num_groups", groups, 1, maxChannels)
 	for i, w := range widths {
-		c.between(fmt.Sprintf("%s[%d]", key, i), w, 1, maxChannels)
-		c.that(groups > 0 && w%max(groups, 1) == 0, "%s[%d]: found %d, expected a multiple of norm_num_groups %d", key, i, w, groups)
+		c.Between(fmt.Sprintf("%s[%d]", key, i), w, 1, maxChannels)
+		c.That(groups > 0 && w%max(groups, 1) == 0, "%s[%d]: found %d, expected a multiple of norm_num_groups %d", key, i, w, groups)
 	}
 }
-
-func (c *checks) err() error { return errors.Join(c.errs...) }
 
 // numbers is a number, or a list with one for each level.
 type numbers []int
@@ -143,9 +125,9 @@ func (n numbers) at(level int) int {
 
 // check records an error unless there is one number, or one for each level, all of lo to hi.
 func (n numbers) check(c *checks, key string, levels, lo, hi int) {
-	c.that(len(n) == 1 || len(n) == levels, "%s: found %d numbers, expected 1 or %d", key, len(n), levels)
+	c.That(len(n) == 1 || len(n) == levels, "%s: found %d numbers, expected 1 or %d", key, len(n), levels)
 	for _, v := range n {
-		c.between(key, v, lo, hi)
+		c.Between(key, v, lo, hi)
 	}
 }
 

@@ -75,21 +75,21 @@ func (c *ditConfig) parse(config []byte) error {
 	}
 	var k checks
 	k.absent(keys, "cross_attention_dim", "num_vector_embeds", "use_linear_projection", "only_cross_attention", "double_self_attention", "attention_type", "caption_channels")
-	k.between("num_attention_heads", c.Heads, 1, maxChannels)
-	k.between("attention_head_dim", c.HeadDim, 1, maxChannels)
-	k.between("in_channels", c.In, 1, maxChannels)
-	k.between("out_channels", c.Out, 1, maxChannels)
-	k.between("num_layers", c.Layers, 1, maxLayers)
-	k.between("patch_size", c.Patch, 1, 64)
-	k.between("sample_size", c.SampleSize, c.Patch, maxSide)
-	k.between("num_embeds_ada_norm", c.Classes, 1, maxVocab)
+	k.Between("num_attention_heads", c.Heads, 1, maxChannels)
+	k.Between("attention_head_dim", c.HeadDim, 1, maxChannels)
+	k.Between("in_channels", c.In, 1, maxChannels)
+	k.Between("out_channels", c.Out, 1, maxChannels)
+	k.Between("num_layers", c.Layers, 1, maxLayers)
+	k.Between("patch_size", c.Patch, 1, 64)
+	k.Between("sample_size", c.SampleSize, c.Patch, maxSide)
+	k.Between("num_embeds_ada_norm", c.Classes, 1, maxVocab)
 	k.among("activation_fn", c.Act, "gelu-approximate", "gelu")
 	k.among("norm_type", c.NormType, "ada_norm_zero")
-	k.that(!c.Affine, "norm_elementwise_affine: found true, expected false")
-	k.positive("norm_eps", c.Eps)
-	k.that(c.HeadDim > maxChannels || c.Heads > maxChannels || c.Heads*c.HeadDim <= maxChannels && c.Heads*c.HeadDim%4 == 0,
+	k.That(!c.Affine, "norm_elementwise_affine: found true, expected false")
+	k.Positive("norm_eps", c.Eps)
+	k.That(c.HeadDim > maxChannels || c.Heads > maxChannels || c.Heads*c.HeadDim <= maxChannels && c.Heads*c.HeadDim%4 == 0,
 		"num_attention_heads, attention_head_dim: found %d and %d, expected a product of at most %d that 4 divides", c.Heads, c.HeadDim, maxChannels)
-	return k.err()
+	return k.Err()
 }
 
 // NewDiT builds the network of a folder. The error tells everything that is wrong.

@@ -55,27 +55,27 @@ func (c *taesdConfig) parse(config []byte) error {
 		return err
 	}
 	var k checks
-	k.between("in_channels", c.In, 1, maxChannels)
-	k.between("out_channels", c.Out, 1, maxChannels)
-	k.between("latent_channels", c.Latent, 1, maxChannels)
-	k.between("upsampling_scaling_factor", c.Upsampling, 2, 2)
+	k.Between("in_channels", c.In, 1, maxChannels)
+	k.Between("out_channels", c.Out, 1, maxChannels)
+	k.Between("latent_channels", c.Latent, 1, maxChannels)
+	k.Between("upsampling_scaling_factor", c.Upsampling, 2, 2)
 	k.among("act_fn", c.Act, "relu")
 	k.among("upsample_fn", c.Upsample, "nearest")
-	k.positive("scaling_factor", c.Scale)
+	k.Positive("scaling_factor", c.Scale)
 	k.widths("encoder_block_out_channels", c.EncoderWidths, 1)
 	k.widths("decoder_block_out_channels", c.DecoderWidths, 1)
-	k.that(len(c.EncoderBlocks) == len(c.EncoderWidths) && len(c.DecoderBlocks) == len(c.DecoderWidths) && len(c.EncoderBlocks) == len(c.DecoderBlocks),
+	k.That(len(c.EncoderBlocks) == len(c.EncoderWidths) && len(c.DecoderBlocks) == len(c.DecoderWidths) && len(c.EncoderBlocks) == len(c.DecoderBlocks),
 		"num_encoder_blocks, num_decoder_blocks: found %d and %d, expected as many as there are widths, %d and %d", len(c.EncoderBlocks), len(c.DecoderBlocks), len(c.EncoderWidths), len(c.DecoderWidths))
 	for _, n := range append(append([]int(nil), c.EncoderBlocks...), c.DecoderBlocks...) {
-		k.between("num_encoder_blocks, num_decoder_blocks", n, 0, maxLayers)
+		k.Between("num_encoder_blocks, num_decoder_blocks", n, 0, maxLayers)
 	}
 	for i, w := range c.EncoderWidths {
-		k.that(w == c.EncoderWidths[0], "encoder_block_out_channels[%d]: found %d, expected %d as the first", i, w, c.EncoderWidths[0])
+		k.That(w == c.EncoderWidths[0], "encoder_block_out_channels[%d]: found %d, expected %d as the first", i, w, c.EncoderWidths[0])
 	}
 	for i, w := range c.DecoderWidths {
-		k.that(w == c.DecoderWidths[0], "decoder_block_out_channels[%d]: found %d, expected %d as the first", i, w, c.DecoderWidths[0])
+		k.That(w == c.DecoderWidths[0], "decoder_block_out_channels[%d]: found %d, expected %d as the first", i, w, c.DecoderWidths[0])
 	}
-	return k.err()
+	return k.Err()
 }
 
 // tinyLayers takes layers one after another.

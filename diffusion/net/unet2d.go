@@ -74,8 +74,8 @@ func (c *unet2DConfig) parse(config []byte) error {
 		c.TimeWidth = 4 * c.Widths[0]
 	}
 	var k checks
-	k.between("in_channels", c.In, 1, maxChannels)
-	k.between("out_channels", c.Out, 1, maxChannels)
+	k.Between("in_channels", c.In, 1, maxChannels)
+	k.Between("out_channels", c.Out, 1, maxChannels)
 	k.among("time_embedding_type", c.TimeType, "positional")
 	k.among("mid_block_type", c.Mid, "UNetMidBlock2D")
 	k.among("downsample_type", c.Downsample, "conv")
@@ -83,15 +83,15 @@ func (c *unet2DConfig) parse(config []byte) error {
 	k.among("act_fn", c.Act, "silu", "swish")
 	k.among("resnet_time_scale_shift", c.TimeShift, "default", "scale_shift")
 	k.absent(keys, "class_embed_type", "attn_norm_num_groups")
-	k.between("layers_per_block", c.Layers, 1, maxLayers)
-	k.between("downsample_padding", c.Padding, 0, 1)
-	k.between("num_class_embeds", c.ClassEmbeds, 0, maxVocab)
-	k.between("time_embedding_dim", c.TimeWidth, 1, 4*maxChannels)
-	k.positive("norm_eps", c.Eps)
-	k.positive("mid_block_scale_factor", c.MidScale)
-	k.that(c.FreqShift >= 0 && c.FreqShift <= 1, "freq_shift: found %v, expected 0 to 1", c.FreqShift)
+	k.Between("layers_per_block", c.Layers, 1, maxLayers)
+	k.Between("downsample_padding", c.Padding, 0, 1)
+	k.Between("num_class_embeds", c.ClassEmbeds, 0, maxVocab)
+	k.Between("time_embedding_dim", c.TimeWidth, 1, 4*maxChannels)
+	k.Positive("norm_eps", c.Eps)
+	k.Positive("mid_block_scale_factor", c.MidScale)
+	k.That(c.FreqShift >= 0 && c.FreqShift <= 1, "freq_shift: found %v, expected 0 to 1", c.FreqShift)
 	k.widths("block_out_channels", c.Widths, c.Groups)
-	k.that(len(c.Down) == len(c.Widths) && len(c.Up) == len(c.Widths), "down_block_types, up_block_types: found %d and %d, expected %d as block_out_channels has", len(c.Down), len(c.Up), len(c.Widths))
+	k.That(len(c.Down) == len(c.Widths) && len(c.Up) == len(c.Widths), "down_block_types, up_block_types: found %d and %d, expected %d as block_out_channels has", len(c.Down), len(c.Up), len(c.Widths))
 	for _, t := range c.Down {
 		k.among("down_block_types", t, "DownBlock2D", "AttnDownBlock2D")
 	}
@@ -99,9 +99,9 @@ func (c *unet2DConfig) parse(config []byte) error {
 		k.among("up_block_types", t, "UpBlock2D", "AttnUpBlock2D")
 	}
 	if c.HeadDim != nil {
-		k.between("attention_head_dim", *c.HeadDim, 1, maxChannels)
+		k.Between("attention_head_dim", *c.HeadDim, 1, maxChannels)
 	}
-	if err := k.err(); err != nil {
+	if err := k.Err(); err != nil {
 		return err
 	}
 	return c.checkHeads()
@@ -113,9 +113,9 @@ func (c *unet2DConfig) checkHeads() error {
 	n := len(c.Widths)
 	for i, w := range c.Widths {
 		attends := c.Down[i] == "AttnDownBlock2D" || c.Up[n-1-i] == "AttnUpBlock2D" || i == n-1 && c.Attention
-		k.that(!attends || w%c.headDim(w) == 0, "block_out_channels[%d]: found %d, expected a multiple of attention_head_dim %d", i, w, c.headDim(w))
+		k.That(!attends || w%c.headDim(w) == 0, "block_out_channels[%d]: found %d, expected a multiple of attention_head_dim %d", i, w, c.headDim(w))
 	}
-	return k.err()
+	return k.Err()
 }
 
 // headDim is the columns of a head where there are so many channels.

@@ -92,30 +92,30 @@ func (c *conditionConfig) parse(config []byte) error {
 	}
 	var k checks
 	k.absent(keys, conditionRefused...)
-	k.between("in_channels", c.In, 1, maxChannels)
-	k.between("out_channels", c.Out, 1, maxChannels)
-	k.between("cross_attention_dim", c.ContextDim, 1, maxChannels)
-	k.between("time_cond_proj_dim", c.GuidanceDim, 0, maxChannels)
-	k.between("time_embedding_dim", c.TimeWidth, 1, 4*maxChannels)
-	k.between("downsample_padding", c.Padding, 0, 1)
-	k.between("conv_in_kernel", c.InKernel, 3, 3)
-	k.between("conv_out_kernel", c.OutKernel, 3, 3)
+	k.Between("in_channels", c.In, 1, maxChannels)
+	k.Between("out_channels", c.Out, 1, maxChannels)
+	k.Between("cross_attention_dim", c.ContextDim, 1, maxChannels)
+	k.Between("time_cond_proj_dim", c.GuidanceDim, 0, maxChannels)
+	k.Between("time_embedding_dim", c.TimeWidth, 1, 4*maxChannels)
+	k.Between("downsample_padding", c.Padding, 0, 1)
+	k.Between("conv_in_kernel", c.InKernel, 3, 3)
+	k.Between("conv_out_kernel", c.OutKernel, 3, 3)
 	k.among("mid_block_type", c.Mid, "UNetMidBlock2DCrossAttn")
 	k.among("act_fn", c.Act, "silu", "swish")
 	k.among("time_embedding_type", c.TimeType, "positional")
-	k.positive("norm_eps", c.Eps)
-	k.positive("mid_block_scale_factor", c.MidScale)
-	k.that(c.OutScale == 1, "resnet_out_scale_factor: found %v, which is not supported", c.OutScale)
-	k.that(c.FreqShift >= 0 && c.FreqShift <= 1, "freq_shift: found %v, expected 0 to 1", c.FreqShift)
+	k.Positive("norm_eps", c.Eps)
+	k.Positive("mid_block_scale_factor", c.MidScale)
+	k.That(c.OutScale == 1, "resnet_out_scale_factor: found %v, which is not supported", c.OutScale)
+	k.That(c.FreqShift >= 0 && c.FreqShift <= 1, "freq_shift: found %v, expected 0 to 1", c.FreqShift)
 	k.widths("block_out_channels", c.Widths, c.Groups)
 	c.checkLevels(&k)
-	return k.err()
+	return k.Err()
 }
 
 // checkLevels checks what there is one of for each level.
 func (c *conditionConfig) checkLevels(k *checks) {
 	n := len(c.Widths)
-	k.that(len(c.Down) == n && len(c.Up) == n, "down_block_types, up_block_types: found %d and %d, expected %d as block_out_channels has", len(c.Down), len(c.Up), n)
+	k.That(len(c.Down) == n && len(c.Up) == n, "down_block_types, up_block_types: found %d and %d, expected %d as block_out_channels has", len(c.Down), len(c.Up), n)
 	for _, t := range c.Down {
 		k.among("down_block_types", t, "DownBlock2D", "CrossAttnDownBlock2D")
 	}
@@ -125,12 +125,12 @@ func (c *conditionConfig) checkLevels(k *checks) {
 	c.Layers.check(k, "layers_per_block", n, 1, maxLayers)
 	c.Transformers.check(k, "transformer_layers_per_block", n, 1, maxLayers)
 	c.Heads.check(k, "attention_head_dim (the number of heads)", n, 1, maxChannels)
-	if len(k.errs) > 0 {
+	if k.Err() != nil {
 		return
 	}
 	for i, w := range c.Widths {
 		attends := c.Down[i] == "CrossAttnDownBlock2D" || c.Up[n-1-i] == "CrossAttnUpBlock2D" || i == n-1
-		k.that(!attends || w%c.Heads.at(i) == 0, "block_out_channels[%d]: found %d, expected a multiple of the %d heads of attention_head_dim", i, w, c.Heads.at(i))
+		k.That(!attends || w%c.Heads.at(i) == 0, "block_out_channels[%d]: found %d, expected a multiple of the %d heads of attention_head_dim", i, w, c.Heads.at(i))
 	}
 }
 

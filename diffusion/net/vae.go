@@ -65,22 +65,22 @@ func (c *vaeConfig) parse(config []byte) error {
 	}
 	var k checks
 	k.absent(keys, "latents_mean", "latents_std")
-	k.between("in_channels", c.In, 1, maxChannels)
-	k.between("out_channels", c.Out, 1, maxChannels)
-	k.between("latent_channels", c.Latent, 1, maxChannels)
-	k.between("layers_per_block", c.Layers, 1, maxLayers)
+	k.Between("in_channels", c.In, 1, maxChannels)
+	k.Between("out_channels", c.Out, 1, maxChannels)
+	k.Between("latent_channels", c.Latent, 1, maxChannels)
+	k.Between("layers_per_block", c.Layers, 1, maxLayers)
 	k.among("act_fn", c.Act, "silu", "swish")
-	k.that(c.Scale > 0 && c.Scale < 1e30, "scaling_factor: found %v, expected a positive number", c.Scale)
-	k.that(math.Abs(c.Shift) < 1e30, "shift_factor: found %v, expected a number", c.Shift)
+	k.That(c.Scale > 0 && c.Scale < 1e30, "scaling_factor: found %v, expected a positive number", c.Scale)
+	k.That(math.Abs(c.Shift) < 1e30, "shift_factor: found %v, expected a number", c.Shift)
 	k.widths("block_out_channels", c.Widths, c.Groups)
-	k.that(len(c.Down) == len(c.Widths) && len(c.Up) == len(c.Widths), "down_block_types, up_block_types: found %d and %d, expected %d as block_out_channels has", len(c.Down), len(c.Up), len(c.Widths))
+	k.That(len(c.Down) == len(c.Widths) && len(c.Up) == len(c.Widths), "down_block_types, up_block_types: found %d and %d, expected %d as block_out_channels has", len(c.Down), len(c.Up), len(c.Widths))
 	for _, t := range c.Down {
 		k.among("down_block_types", t, "DownEncoderBlock2D")
 	}
 	for _, t := range c.Up {
 		k.among("up_block_types", t, "UpDecoderBlock2D")
 	}
-	return k.err()
+	return k.Err()
 }
 
 // NewVAE builds the network of a folder. The error tells everything that is wrong.
