@@ -15,8 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/x448/float16"
-
 	"github.com/mminfer/mminfer/loader"
 	"github.com/mminfer/mminfer/models"
 	"github.com/mminfer/mminfer/tensor"
@@ -157,7 +155,7 @@ func appendValue(buf []byte, to tensor.Type, v float32) []byte {
 	case tensor.F32:
 		return binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
 	case tensor.F16:
-		return binary.LittleEndian.AppendUint16(buf, float16.Fromfloat32(v).Bits())
+		return binary.LittleEndian.AppendUint16(buf, tensor.Float16(v))
 	default:
 		return binary.LittleEndian.AppendUint16(buf, uint16(math.Float32bits(v)>>16))
 	}
