@@ -61,7 +61,6 @@ func WithLayers(layers []int) Option {
 // family is what engines of several shapes share. The last one that closes closes it.
 type family struct {
 	*subnet.Family
-	adapter *subnet.Adapter // nil for none
 	weights *subnet.Weights // nil unless the whole model is held in memory
 	options shaping
 	build   models.Options
@@ -75,19 +74,8 @@ type family struct {
 func openFamily(ck *loader.Checkpoint, s shaping, build models.Options) (f *family, err error) {
 	build.Progress = nil
 	f = &family{options: s, build: build, users: 1}
-	var strategy *subnet.Strategy
-	if s.strategy != "" {
-		if strategy, err = subnet.OpenStrategy(s.strategy); err != nil {
-			return nil, err
-		}
-	}
-	if s.adapter != "" {
-		if f.adapter, err = subnet.OpenAdapter(s.adapter); err != nil {
-			return nil, err
-		}
-	}
-	if f.Family, err = subnet.New(ck, f.adapter, strategy); err != nil {
-		return nil, errors.Join(err, f.close())
+	if f.Family, err = subnet.Open(ck, s.adapter, s.strategy); err != nil {
+		return nil, err
 	}
 	if s.factored {
 		f.weights = new(subnet.Weights)
@@ -100,10 +88,7 @@ func (f *family) close() error {
 	if f.weights != nil {
 		f.weights.Free()
 	}
-	if f.adapter != nil {
-		return f.adapter.Close()
-	}
-	return nil
+	return f.Family.Close()
 }
 
 // leave counts an engine out, and reports whether it was the last.
@@ -135,7 +120,7 @@ func (e *Engine) build(o options) (err error) {
 	if err != nil {
 		return errors.Join(err, f.close())
 	}
-	if f.adapter != nil && !f.Trained(e.subnet.Shape) {
+	if f.Adapted() && !f.Trained(e.subnet.Shape) {
 		o.logger.Warn("the adapter's recipe does not train this shape", "shape", e.subnet.Shape.String())
 	}
 	return nil
@@ -145,7 +130,7 @@ func (e *Engine) build(o options) (err error) {
 func (e *Engine) cut(f *family, shape subnet.Shape, depth []int, opts models.Options) (err error) {
 	e.subnet, err = f.Cut(shape, subnet.Options{
 		Format: opts.Format, Gates: f.options.gates, GateSeed: f.options.seed, Depth: depth,
-		Factored: f.options.factored || f.adapter != nil && f.Quantised(opts.Format), Weights: f.weights,
+		Factored: f.options.factored || f.Adapted() && f.Quantised(opts.Format), Weights: f.weights,
 	})
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ type Family struct {
 
 	base     models.Checkpoint
 	adapter  *Adapter  // nil for none
+	opened   *Adapter  // by Open, which Close then closes
 	strategy *Strategy // never nil
 	config   map[string]json.RawMessage
 	width    int // D
@@ -51,6 +52,40 @@ type units struct {
 
 // kinds are the model types that can be cut.
 var kinds = []string{"llama", "mistral", "qwen2", "qwen3"}
+
+// Open puts a family together from files: the directory of an adapter and the path of a strategy, each ""
+// for none. See [New], [OpenAdapter] and [OpenStrategy].
+func Open(base models.Checkpoint, adapter, strategy string) (f *Family, err error) {
+	var s *Strategy
+	if strategy != "" {
+		if s, err = OpenStrategy(strategy); err != nil {
+			return nil, err
+		}
+	}
+	if adapter == "" {
+		return New(base, nil, s)
+	}
+	a, err := OpenAdapter(adapter)
+	if err != nil {
+		return nil, err
+	}
+	if f, err = New(base, a, s); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	f.opened = a
+	return f, nil
+}
+
+// Close releases what [Open] opened; the base stays the caller's.
+func (f *Family) Close() error {
+	if f.opened == nil {
+		return nil
+	}
+	return f.opened.Close()
+}
+
+// Adapted reports whether there is an adapter.
+func (f *Family) Adapted() bool { return f.adapter != nil }
 
 // New puts a family together. Adapter and strategy may be nil. The error tells everything about them
 // that does not fit the base.

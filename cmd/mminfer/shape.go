@@ -138,17 +138,17 @@ func (s *subnetFlags) options() (opts []mminfer.Option) {
 
 // opened is a checkpoint, or what the flags make of it.
 type opened struct {
-	model   models.Checkpoint
-	subnet  *subnet.Subnet // nil unless it is one
-	adapter *subnet.Adapter
+	model  models.Checkpoint
+	subnet *subnet.Subnet // nil unless it is one
+	family *subnet.Family
 }
 
 // Close releases the adapter; the checkpoint is the caller's.
 func (o *opened) Close() error {
-	if o.adapter == nil {
+	if o.family == nil {
 		return nil
 	}
-	return o.adapter.Close()
+	return o.family.Close()
 }
 
 // open returns the subnet of a checkpoint that the flags and a shape ask for, or the checkpoint.
@@ -157,37 +157,21 @@ func (s *subnetFlags) open(ck *loader.Checkpoint, shape shapeFlag, f tensor.Form
 	if !s.wanted() && !shape.set {
 		return o, nil
 	}
-	var strategy *subnet.Strategy
-	if s.strategy != "" {
-		if strategy, err = subnet.OpenStrategy(s.strategy); err != nil {
-			return nil, err
-		}
-	}
-	if s.adapter != "" {
-		if o.adapter, err = subnet.OpenAdapter(s.adapter); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.cut(o, ck, strategy, shape, f); err != nil {
-		return nil, errors.Join(err, o.Close())
-	}
-	return o, nil
-}
-
-func (s *subnetFlags) cut(o *opened, ck *loader.Checkpoint, strategy *subnet.Strategy, shape shapeFlag, f tensor.Format) error {
-	family, err := subnet.New(ck, o.adapter, strategy)
-	if err != nil {
-		return err
+	if o.family, err = subnet.Open(ck, s.adapter, s.strategy); err != nil {
+		return nil, err
 	}
 	if !shape.set {
-		shape.Shape = family.Whole()
+		shape.Shape = o.family.Whole()
 	}
-	o.subnet, err = family.Cut(shape.Shape, subnet.Options{
-		Format: f, Factored: s.form.value == "factored" || o.adapter != nil && family.Quantised(f),
+	o.subnet, err = o.family.Cut(shape.Shape, subnet.Options{
+		Format: f, Factored: s.form.value == "factored" || o.family.Adapted() && o.family.Quantised(f),
 		Gates: s.experts(), GateSeed: s.gateSeed(), Depth: s.layers.layers,
 	})
+	if err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
 	o.model = o.subnet
-	return err
+	return o, nil
 }
 
 // about describes the shape of a subnet, "" for a whole model.

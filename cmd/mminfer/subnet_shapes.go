@@ -29,7 +29,6 @@ type shapes struct {
 	flags   *subnetFlags
 
 	ck      *loader.Checkpoint
-	adapter *subnet.Adapter
 	family  *subnet.Family
 	pool    *tensor.Pool
 	weights subnet.Weights // that all shapes share
@@ -53,26 +52,15 @@ func (s *shapes) open() (err error) {
 	if s.ck, err = openCheckpoint(s.dir); err != nil {
 		return err
 	}
-	var strategy *subnet.Strategy
-	if s.flags.strategy != "" {
-		if strategy, err = subnet.OpenStrategy(s.flags.strategy); err != nil {
-			return err
-		}
-	}
-	if s.flags.adapter != "" {
-		if s.adapter, err = subnet.OpenAdapter(s.flags.adapter); err != nil {
-			return err
-		}
-	}
-	s.family, err = subnet.New(s.ck, s.adapter, strategy)
+	s.family, err = subnet.Open(s.ck, s.flags.adapter, s.flags.strategy)
 	return err
 }
 
 // close frees everything.
 func (s *shapes) close() {
 	s.weights.Free()
-	if s.adapter != nil {
-		_ = s.adapter.Close() // it was only read
+	if s.family != nil {
+		_ = s.family.Close() // it was only read
 	}
 	if s.ck != nil {
 		_ = s.ck.Close()
@@ -93,7 +81,7 @@ type shapeModel struct {
 func (s *shapes) build(shape subnet.Shape) (*shapeModel, error) {
 	start := time.Now()
 	cut, err := s.family.Cut(shape, subnet.Options{
-		Format: s.quant.Format, Factored: s.adapter != nil, Weights: &s.weights, Gates: s.flags.experts(), GateSeed: s.flags.gateSeed(), Depth: s.flags.layers.layers,
+		Format: s.quant.Format, Factored: s.family.Adapted(), Weights: &s.weights, Gates: s.flags.experts(), GateSeed: s.flags.gateSeed(), Depth: s.flags.layers.layers,
 	})
 	if err != nil {
 		return nil, err
@@ -112,7 +100,7 @@ func (s *shapes) row(b *shapeModel) shapeRow {
 		s.embed = int64(len(t.Data))
 	}
 	r := shapeRow{Shape: b.cut.Shape.String(), Layers: b.Layers(), Params: b.Params, Bytes: b.BytesPerStep() + s.embed, step: b.BytesPerStep(), shape: b.cut.Shape}
-	if s.adapter != nil {
+	if s.family.Adapted() {
 		trained := s.family.Trained(b.cut.Shape)
 		r.Trained = &trained
 	}

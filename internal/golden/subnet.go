@@ -16,8 +16,7 @@ import (
 // Subnets is a suite's base, adapter and strategy.
 type Subnets struct {
 	*subnet.Family
-	Base    *loader.Checkpoint
-	adapter *subnet.Adapter
+	Base *loader.Checkpoint
 }
 
 // OpenSubnets opens what the cases of a suite of kind subnet are shapes of. Close releases it.
@@ -34,26 +33,21 @@ func (s *Suite) OpenSubnets() (*Subnets, error) {
 }
 
 func (f *Subnets) open(s *Suite) (err error) {
-	var strategy *subnet.Strategy
-	if s.Adapter != "" {
-		if f.adapter, err = subnet.OpenAdapter(filepath.Join(s.dir, s.Adapter)); err != nil {
-			return err
+	path := func(name string) string {
+		if name == "" {
+			return ""
 		}
+		return filepath.Join(s.dir, name)
 	}
-	if s.Strategy != "" {
-		if strategy, err = subnet.OpenStrategy(filepath.Join(s.dir, s.Strategy)); err != nil {
-			return err
-		}
-	}
-	f.Family, err = subnet.New(f.Base, f.adapter, strategy)
+	f.Family, err = subnet.Open(f.Base, path(s.Adapter), path(s.Strategy))
 	return err
 }
 
 // Close releases the files.
 func (f *Subnets) Close() error {
 	err := f.Base.Close()
-	if f.adapter != nil {
-		err = errors.Join(err, f.adapter.Close())
+	if f.Family != nil {
+		err = errors.Join(err, f.Family.Close())
 	}
 	return err
 }
@@ -70,7 +64,7 @@ func (s *Suite) RunSubnets(f *Subnets, ws *tensor.Workspace, format tensor.Forma
 		name string
 		opts subnet.Options
 	}{{"merged", subnet.Options{}}, {"factored", subnet.Options{Factored: true}}, {"shared", subnet.Options{Factored: true, Weights: shared}}} {
-		if form.name == "merged" && f.adapter != nil && f.Quantised(format) {
+		if form.name == "merged" && f.Adapted() && f.Quantised(format) {
 			continue
 		}
 		for _, c := range s.Cases {
