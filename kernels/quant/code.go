@@ -51,9 +51,6 @@ func (c Code) ScaleSize() int { return 2 * Rows * codes[c].scales }
 // have some code; activations there are 0.
 func (c Code) Size(k int) int { return Blocks(k) * (c.BlockSize() + c.ScaleSize()) }
 
-// Offset returns what is subtracted from evenly spaced codes.
-func (c Code) Offset() int32 { return codes[c].offset }
-
 // Level returns the level of a code.
 func (c Code) Level(code byte) int32 {
 	if c == Q4 {
