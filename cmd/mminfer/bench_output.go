@@ -26,6 +26,7 @@ type benchRow struct {
 	Bytes         int64    `json:"size_bytes"`
 	Params        int64    `json:"params"`
 	BytesPerToken int64    `json:"bytes_per_token,omitempty"` // tg of one session
+	StateBytes    int64    `json:"state_bytes"`               // of a session at the depth of the test
 	Peak          float64  `json:"peak,omitempty"`            // GB/s for tg, billions of operations a second for pp
 	Share         float64  `json:"share,omitempty"`           // of the peak
 	ISA           string   `json:"isa"`

@@ -45,6 +45,7 @@ func (b *bench) measure(ctx context.Context, r *benchRunner, t benchTest, row *b
 	if err := r.descend(ctx, t.depth, b.skip); err != nil {
 		return err
 	}
+	row.StateBytes = r.starts[0].Bytes() // later its pages are shared
 	warm := t
 	if !t.prompt {
 		warm.n = min(t.n, 4)

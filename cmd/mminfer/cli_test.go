@@ -192,7 +192,7 @@ func TestJSON(t *testing.T) {
 		{"perplexity --json", "context mean_nll model perplexity predicted quant seconds stride tokens"},
 		{"kld f32 q8 --json", "a b max_kld mean_kld mean_kld_error median_kld p99_kld perplexity_a perplexity_b predicted rms_dp_top1 seconds tokens top1_same"},
 		{"generate Once -n 4 --samples 2 --json", "model order prompt prompt_ids samples"},
-		{"bench --tests tg2 --reps 1 --json --no-limits", "bytes_per_token cpu_s isa model params quant reps sessions size_bytes test threads tok_s tok_s_sd type"},
+		{"bench --tests tg2 --reps 1 --json --no-limits", "bytes_per_token cpu_s isa model params quant reps sessions size_bytes state_bytes test threads tok_s tok_s_sd type"},
 	} {
 		var got map[string]any
 		if err := json.Unmarshal([]byte(must(t, "Once upon a time", strings.Fields(c.args)...)), &got); err != nil {
