@@ -1,5 +1,5 @@
-// Plots draws what `mminfer bench --json` wrote: tokens per second against depth, a line for each
-// model and format.
+// Plots draws what `mminfer bench --json` wrote: tokens per second against depth, a line for each model
+// and format. Lines of the same model, format and test are repetitions: their median is drawn.
 //
 //	mminfer bench -m DIR --tests tg32,tg32@1024,tg32@16384 --json >> results.jsonl
 //	go run ./bench/plots -title "Decode against depth" -o decode.svg results.jsonl...
@@ -7,8 +7,9 @@ package main
 
 import (
 	"bufio"
-	"cmp"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -23,8 +24,13 @@ import (
 func main() {
 	title := flag.String("title", "Decode against depth", "title of the plot")
 	output := flag.String("o", "decode.svg", "file to write")
+	log := flag.Bool("log", false, "logarithmic speeds")
 	flag.Parse()
-	if err := plot(*title, *output, flag.Args()); err != nil {
+	c := chart.Chart{Title: *title}
+	if *log {
+		c.ScaleY = chart.Octaves
+	}
+	if err := create(c, *output, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "plots:", err)
 		os.Exit(1)
 	}
@@ -32,42 +38,110 @@ func main() {
 
 // result is a line of `mminfer bench --json`, as far as it is drawn.
 type result struct {
-	Model   string  `json:"model"`
-	Quant   string  `json:"quant"`
-	Threads int     `json:"threads"`
-	Test    string  `json:"test"`
-	Rate    float64 `json:"tok_s"`
+	Model    string  `json:"model"`
+	Shape    string  `json:"shape"`
+	Quant    string  `json:"quant"`
+	Threads  int     `json:"threads"`
+	Test     string  `json:"test"`
+	Sessions int     `json:"sessions"`
+	Rate     float64 `json:"tok_s"`
 }
 
-// plot draws the results in the files.
-func plot(title, output string, files []string) error {
-	c := chart.Chart{Title: title, X: "tokens of context (0 drawn at 1)", Y: "tokens per second", LogX: true}
-	for _, name := range files {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		err = read(&c, f)
-		f.Close()
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+// create writes the picture of the results in the files.
+func create(c chart.Chart, output string, files []string) error {
+	var picture bytes.Buffer
+	if err := draw(&picture, c, files); err != nil {
+		return err
 	}
-	f, err := os.Create(output)
+	return os.WriteFile(output, picture.Bytes(), 0o644)
+}
+
+// draw draws the results in the files.
+func draw(w io.Writer, c chart.Chart, files []string) error {
+	rows, err := readAll(files)
 	if err != nil {
 		return err
 	}
-	return cmp.Or(c.SVG(f), f.Close())
+	if err := againstDepth(&c, rows); err != nil {
+		return err
+	}
+	return c.SVG(w)
 }
 
-// read adds the decode tests of a file to the chart. Other lines are passed over.
-func read(c *chart.Chart, from io.Reader) error {
+// readAll returns the decode tests in the files, one result for each test.
+func readAll(files []string) ([]result, error) {
+	var rows []result
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		more, err := read(f)
+		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		rows = append(rows, more...)
+	}
+	if len(rows) == 0 {
+		return nil, errors.New("found no decode test, expected JSON lines of mminfer bench --json")
+	}
+	return medians(rows), nil
+}
+
+// read returns the decode tests of a file. Other lines are passed over.
+func read(from io.Reader) (rows []result, err error) {
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
 		var r result
-		if json.Unmarshal(lines.Bytes(), &r) != nil || !strings.HasPrefix(r.Test, "tg") {
-			continue
+		if json.Unmarshal(lines.Bytes(), &r) == nil && strings.HasPrefix(r.Test, "tg") {
+			rows = append(rows, r)
 		}
+	}
+	return rows, lines.Err()
+}
+
+// medians returns one result for those that differ in nothing but speed, in the order of the first of each.
+func medians(rows []result) (out []result) {
+	rates := map[result][]float64{}
+	for _, r := range rows {
+		rate := r.Rate
+		r.Rate = 0
+		if rates[r] == nil {
+			out = append(out, r)
+		}
+		rates[r] = append(rates[r], rate)
+	}
+	for i, r := range out {
+		v := rates[r]
+		slices.Sort(v)
+		out[i].Rate = (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+	}
+	return out
+}
+
+// family is what is measured, without its format: threads and sessions are told where they are not the same everywhere.
+func family(r result, rows []result) string {
+	differ := func(f func(result) int) bool {
+		return slices.ContainsFunc(rows, func(other result) bool { return f(other) != f(r) })
+	}
+	name := r.Model
+	if r.Shape != "" {
+		name += " " + r.Shape
+	}
+	if differ(func(r result) int { return r.Threads }) {
+		name += fmt.Sprintf(", -t %d", r.Threads)
+	}
+	if differ(func(r result) int { return r.Sessions }) {
+		name += fmt.Sprintf(", %d sessions", r.Sessions)
+	}
+	return name
+}
+
+// againstDepth draws a line for each model and format.
+func againstDepth(c *chart.Chart, rows []result) error {
+	c.X, c.Y, c.ScaleX = "tokens of context", "tokens per second", chart.Octaves
+	for _, r := range rows {
 		depth := 1.0
 		if _, at, ok := strings.Cut(r.Test, "@"); ok {
 			d, err := strconv.ParseFloat(at, 64)
@@ -76,17 +150,22 @@ func read(c *chart.Chart, from io.Reader) error {
 			}
 			depth = max(depth, d)
 		}
-		add(c, fmt.Sprintf("%s %s", r.Model, r.Quant), depth, r.Rate)
+		if depth == 1 {
+			c.X = "tokens of context (0 drawn at 1)"
+		}
+		f := family(r, rows)
+		s := series(c, f, f+" "+r.Quant)
+		s.X, s.Y = append(s.X, depth), append(s.Y, r.Rate)
 	}
-	return lines.Err()
+	return nil
 }
 
-// add adds a point to the series of that name.
-func add(c *chart.Chart, name string, x, y float64) {
+// series returns that of the name, a new one if there is none.
+func series(c *chart.Chart, family, name string) *chart.Series {
 	i := slices.IndexFunc(c.Series, func(s chart.Series) bool { return s.Name == name })
 	if i < 0 {
 		i = len(c.Series)
-		c.Series = append(c.Series, chart.Series{Name: name})
+		c.Series = append(c.Series, chart.Series{Name: name, Family: family})
 	}
-	c.Series[i].X, c.Series[i].Y = append(c.Series[i].X, x), append(c.Series[i].Y, y)
+	return &c.Series[i]
 }
