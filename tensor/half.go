@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"github.com/x448/float16"
+
+	"github.com/mminfer/mminfer/kernels/vec"
 )
 
 // Float16 returns the bits of the nearest finite number in half precision; NaN stays NaN.
@@ -20,22 +22,20 @@ func BFloat16(v float32) uint16 {
 
 // Narrow rounds numbers to FormatBF16 or FormatF16. dst and src have the same length.
 func Narrow(dst []uint16, src []float32, f Format) {
-	to := Float16
 	if f == FormatBF16 {
-		to = BFloat16
+		vec.ToBF16(dst, src)
+		return
 	}
 	for i, v := range src {
-		dst[i] = to(v)
+		dst[i] = Float16(v)
 	}
 }
 
 // Widen undoes [Narrow], exactly but for its rounding.
 func Widen(dst []float32, src []uint16, f Format) {
-	for i, b := range src {
-		if f == FormatBF16 {
-			dst[i] = math.Float32frombits(uint32(b) << 16)
-		} else {
-			dst[i] = float16.Frombits(b).Float32()
-		}
+	if f == FormatBF16 {
+		vec.FromBF16(dst, src)
+	} else {
+		vec.FromF16(dst, src)
 	}
 }

@@ -27,6 +27,11 @@ func view[E float32 | uint16 | uint32](b []byte) []E {
 	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(*new(E))))
 }
 
+// bitsOf returns the bits of numbers in their memory.
+func bitsOf(x []float32) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
 // LittleEndian returns the bytes of x in memory where that is their little-endian form, so that
 // files can be written from and read into x without a copy; nil on a big-endian machine.
 func LittleEndian(x []float32) []byte {

@@ -1,17 +1,22 @@
 package tensor
 
 import (
-	"encoding/binary"
 	"math"
 
 	"github.com/x448/float16"
 
 	"github.com/mminfer/mminfer/kernels/gemm"
 	"github.com/mminfer/mminfer/kernels/quant"
+	"github.com/mminfer/mminfer/kernels/vec"
 )
 
-// panelsPerPart is how many panels a thread packs at a time.
-const panelsPerPart = 8
+const (
+	// panelsPerPart is how many panels a thread packs at a time.
+	panelsPerPart = 8
+	// packColumns is how many columns of a panel: what they are made of stays in the first-level cache.
+	// It is a multiple of every block.
+	packColumns = 256
+)
 
 // packing is the task of packing some tensors' rows in one format.
 type packing struct {
@@ -33,39 +38,130 @@ func pack(arena *Arena, pool *Pool, f Format, cols int, parts []Tensor) panels {
 
 // Do packs some panels.
 func (p *packing) Do(part int) {
-	var floats []float32
+	var s packScratch
 	for i := part * panelsPerPart; i < min((part+1)*panelsPerPart, gemm.Panels(p.rows)); i++ {
 		size := formats[p.format].panel(p.cols)
-		dst := p.data[i*size : (i+1)*size]
-		n := min(gemm.Rows, p.rows-i*gemm.Rows)
-		if p.raw() {
-			p.interleave(dst, i*gemm.Rows, n)
-			continue
+		dst, first, n := p.data[i*size:(i+1)*size], i*gemm.Rows, min(gemm.Rows, p.rows-i*gemm.Rows)
+		if !p.moved(dst, first, n) {
+			p.panel(dst, &s, first, n)
 		}
-		if p.moved(dst, i*gemm.Rows, n) {
-			continue
-		}
-		if floats == nil {
-			floats = make([]float32, gemm.Rows*p.cols)
-		}
-		for r := range n {
-			t, row := p.source(i*gemm.Rows + r)
-			t.Floats(floats[r*p.cols:(r+1)*p.cols], row*p.cols)
-		}
-		packFloats(p.format, dst, floats, n, p.cols, p.importance)
 	}
 }
 
-// raw reports whether all parts are stored in the panels' own type.
-func (p *packing) raw() bool {
-	for _, t := range p.parts {
-		switch {
-		case p.format == FormatF32 && t.Type == F32, p.format == FormatBF16 && t.Type == BF16, p.format == FormatF16 && t.Type == F16:
-		default:
-			return false
+// packScratch is what a thread needs to pack a panel: some columns, and rows where they must be decoded.
+type packScratch struct {
+	half    [packColumns * gemm.Rows]uint16
+	columns [packColumns * gemm.Rows]float32
+	rows    []float32 // [16, cols]
+}
+
+// panel packs n rows, some columns at a time.
+func (p *packing) panel(dst []byte, s *packScratch, first, n int) {
+	t, same := p.stored(first, n)
+	if same = same && (t == F32 || t == BF16 || t == F16); !same {
+		p.decode(s, first, n)
+	}
+	var rows [gemm.Rows][]byte
+	for from := 0; from < p.cols; from += packColumns {
+		k := min(packColumns, p.cols-from)
+		columns := s.columns[:k*gemm.Rows]
+		if n < gemm.Rows {
+			clear(columns)
+			clear(s.half[:])
 		}
+		if !same {
+			transpose(columns, s.rows, n, p.cols, from)
+		} else {
+			for r := range n {
+				part, row := p.source(first + r)
+				at := (row*p.cols + from) * t.Size()
+				rows[r] = part.Data[at : at+k*t.Size()]
+			}
+			if p.copied(dst, t, rows[:n], from, k) {
+				continue
+			}
+			s.widen(columns, t, rows[:n], k)
+		}
+		storeColumns(p.format, dst, columns, n, p.cols, from, p.importance)
+	}
+}
+
+// stored returns the type of n rows, and whether they are of one.
+func (p *packing) stored(first, n int) (t Type, same bool) {
+	for r := range n {
+		part, _ := p.source(first + r)
+		if r > 0 && part.Type != t {
+			return t, false
+		}
+		t = part.Type
+	}
+	return t, true
+}
+
+// decode brings n whole rows to float32.
+func (p *packing) decode(s *packScratch, first, n int) {
+	if s.rows == nil {
+		s.rows = make([]float32, gemm.Rows*p.cols)
+	}
+	for r := range n {
+		t, row := p.source(first + r)
+		t.Floats(s.rows[r*p.cols:(r+1)*p.cols], row*p.cols)
+	}
+}
+
+// copied packs k columns of rows whose type is the panel's own, and reports whether it is.
+func (p *packing) copied(dst []byte, t Type, rows [][]byte, from, k int) bool {
+	switch {
+	case p.format == FormatF32 && t == F32:
+		quant.Columns32(view[uint32](dst)[from*gemm.Rows:], rows, k)
+	case p.format == FormatBF16 && t == BF16, p.format == FormatF16 && t == F16:
+		quant.Columns16(view[uint16](dst)[from*gemm.Rows:], rows, k)
+	default:
+		return false
 	}
 	return true
+}
+
+// widen fills columns from k columns of rows of floats.
+func (s *packScratch) widen(columns []float32, t Type, rows [][]byte, k int) {
+	if t == F32 {
+		quant.Columns32(bitsOf(columns), rows, k)
+		return
+	}
+	half := s.half[:k*gemm.Rows]
+	quant.Columns16(half, rows, k)
+	if t == BF16 {
+		vec.FromBF16(columns, half)
+	} else {
+		vec.FromF16(columns, half)
+	}
+}
+
+// transpose fills columns, [k, 16], from n rows of cols elements, from a column on.
+func transpose(columns, rows []float32, n, cols, from int) {
+	for r := range n {
+		for i, v := range rows[r*cols+from:][:len(columns)/gemm.Rows] {
+			columns[i*gemm.Rows+r] = v
+		}
+	}
+}
+
+// storeColumns stores columns of n rows, [k, 16], as those of a panel of cols columns from one on.
+// Missing rows must be zero.
+func storeColumns(f Format, panel []byte, columns []float32, n, cols, from int, importance []float32) {
+	at, to := from*gemm.Rows, from*gemm.Rows+len(columns)
+	switch f {
+	case FormatF32:
+		copy(view[float32](panel)[at:to], columns)
+	case FormatBF16:
+		vec.ToBF16(view[uint16](panel)[at:to], columns)
+	case FormatF16:
+		vec.ToF16(view[uint16](panel)[at:to], columns)
+	case FormatQ8:
+		quant.Q8Columns(panel, columns, cols, from)
+	default:
+		formats[f].code.Columns(panel, columns, n, cols, from, importance)
+	}
 }
 
 // source returns the tensor that holds row r of the stack, and the row's number there.
@@ -76,21 +172,6 @@ func (p *packing) source(r int) (Tensor, int) {
 		i++
 	}
 	return p.parts[i], r
-}
-
-// interleave packs n rows whose type is the panel's own.
-func (p *packing) interleave(dst []byte, first, n int) {
-	var rows [gemm.Rows][]byte
-	for r := range n {
-		t, row := p.source(first + r)
-		width := p.cols * t.Type.Size()
-		rows[r] = t.Data[row*width : (row+1)*width]
-	}
-	if p.format == FormatF32 {
-		interleave32(view[uint32](dst), rows[:n])
-	} else {
-		interleave16(view[uint16](dst), rows[:n])
-	}
 }
 
 // moved packs n rows whose codes and scales the format can hold as they are, and reports whether it
@@ -114,62 +195,6 @@ func (p *packing) moved(dst []byte, first, n int) bool {
 		}
 	}
 	return true
-}
-
-// interleave16 writes rows of little-endian 16-bit elements as columns, four at a time.
-func interleave16(dst []uint16, rows [][]byte) {
-	for r, row := range rows {
-		i := 0
-		for ; i+8 <= len(row); i += 8 {
-			v := binary.LittleEndian.Uint64(row[i:])
-			d := dst[i/2*gemm.Rows+r:]
-			_ = d[3*gemm.Rows]
-			d[0], d[gemm.Rows], d[2*gemm.Rows], d[3*gemm.Rows] = uint16(v), uint16(v>>16), uint16(v>>32), uint16(v>>48)
-		}
-		for ; i < len(row); i += 2 {
-			dst[i/2*gemm.Rows+r] = binary.LittleEndian.Uint16(row[i:])
-		}
-	}
-}
-
-// interleave32 does the same for 32-bit elements.
-func interleave32(dst []uint32, rows [][]byte) {
-	for r, row := range rows {
-		for i := 0; i < len(row); i += 4 {
-			dst[i/4*gemm.Rows+r] = binary.LittleEndian.Uint32(row[i:])
-		}
-	}
-}
-
-// packFloats stores n rows of k elements as one panel, which is zero where rows are missing.
-func packFloats(f Format, panel []byte, rows []float32, n, k int, importance []float32) {
-	switch {
-	case f == FormatQ8:
-		quant.Q8Panel(panel, rows[:n*k], n, k)
-		return
-	case f.coded():
-		formats[f].code.Panel(panel, rows[:n*k], n, k, importance)
-		return
-	}
-	for r := range n {
-		switch row := rows[r*k : (r+1)*k]; f {
-		case FormatF32:
-			dst := view[float32](panel)[r:]
-			for i, v := range row {
-				dst[i*gemm.Rows] = v
-			}
-		case FormatBF16:
-			dst := view[uint16](panel)[r:]
-			for i, v := range row {
-				dst[i*gemm.Rows] = BFloat16(v)
-			}
-		case FormatF16:
-			dst := view[uint16](panel)[r:]
-			for i, v := range row {
-				dst[i*gemm.Rows] = float16.Fromfloat32(v).Bits()
-			}
-		}
-	}
 }
 
 // nativeRow decodes row r of a panel of floats in the machine's byte order.

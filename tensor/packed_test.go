@@ -193,3 +193,55 @@ func ExamplePackedTensor() {
 	fmt.Println(t, err)
 	// Output: w PACKED [16 32] <nil>
 }
+
+// TestPackTypes packs stacks of floats of every type and of several, and demands the panels that
+// their numbers in float32, packed row by row, have.
+func TestPackTypes(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	const cols = 2*packColumns + 70
+	typed := func(to Type, rows int) Tensor {
+		x := Tensor{Type: to, Shape: []int{rows, cols}}
+		for range x.Elements() {
+			switch v := float32(r.NormFloat64()); to {
+			case BF16:
+				x.Data = append(x.Data, byte(BFloat16(v)), byte(BFloat16(v)>>8))
+			case F16:
+				x.Data = append(x.Data, byte(Float16(v)), byte(Float16(v)>>8))
+			case F8E4M3:
+				x.Data = append(x.Data, byte(r.IntN(0x7e)))
+			default:
+				x.Data = append(x.Data, floatBytes(v)...)
+			}
+		}
+		return x
+	}
+	for i, parts := range [][]Tensor{{typed(BF16, 37)}, {typed(F16, 37)}, {typed(F32, 37)}, {typed(F8E4M3, 20)}, {typed(BF16, 20), typed(F16, 5), typed(F32, 20)}} {
+		row := make([]float32, cols)
+		wide := Tensor{Type: F32}
+		for _, p := range parts {
+			for r := range p.Shape[0] {
+				p.Floats(row, r*cols)
+				for _, v := range row {
+					wide.Data = append(wide.Data, floatBytes(v)...)
+				}
+			}
+			wide.Shape = []int{len(wide.Data) / 4 / cols, cols}
+		}
+		for f := FormatF32; int(f) < len(formats); f++ {
+			got := Pack(new(Arena), nil, f, parts...)
+			for r := 0; r < wide.Shape[0]; r += PanelRows { // panel by panel, decoded to rows first
+				n := min(PanelRows, wide.Shape[0]-r)
+				var s packScratch
+				part := &packing{panels: panels{format: f, cols: cols, rows: n}, parts: []Tensor{wide.Rows(r, r+n)}}
+				part.decode(&s, 0, n)
+				want := heapBytes(part.size())
+				columns := make([]float32, cols*PanelRows)
+				transpose(columns, s.rows, n, cols, 0)
+				storeColumns(f, want, columns, n, cols, 0, nil)
+				if p := got.parts[0]; !bytes.Equal(p.data[r/PanelRows*p.size():][:p.size()], want) {
+					t.Errorf("case %d as %v: the panel of row %d differs", i, f, r)
+				}
+			}
+		}
+	}
+}

@@ -52,7 +52,8 @@ func (t *trimming) Do(part int) {
 	elements, scales := t.dst.format.blockSizes()
 	n, whole := quant.Blocks(t.dst.cols), t.dst.cols/quant.Block
 	from, to := part*panelsPerPart, min((part+1)*panelsPerPart, gemm.Panels(t.dst.rows))
-	rows, last := make([]float32, gemm.Rows*t.over), make([]byte, formats[t.dst.format].panel(t.over))
+	rows, columns := make([]float32, gemm.Rows*t.over), make([]float32, gemm.Rows*t.over)
+	last := make([]byte, formats[t.dst.format].panel(t.over))
 	for panel := from; panel < to; panel++ {
 		dst, src := t.dst.data[panel*t.dst.size():][:t.dst.size()], t.src.data[panel*t.src.size():]
 		copy(dst, src[:whole*elements])
@@ -62,7 +63,11 @@ func (t *trimming) Do(part int) {
 		}
 		held := min(gemm.Rows, t.dst.rows-panel*gemm.Rows)
 		t.tail.Floats(rows[:held*t.over], panel*gemm.Rows*t.over)
-		packFloats(t.dst.format, last, rows, held, t.over, nil)
+		if held < gemm.Rows {
+			clear(columns)
+		}
+		transpose(columns, rows, held, t.over, 0)
+		storeColumns(t.dst.format, last, columns, held, t.over, 0, nil)
 		copy(dst[whole*elements:n*elements], last)
 		copy(dst[n*elements+whole*scales:], last[elements:])
 	}

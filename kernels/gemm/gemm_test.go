@@ -205,7 +205,13 @@ func packQ8(w []float32, rows, k int) ([]byte, []float64) {
 	for p := range Panels(rows) {
 		n := min(Rows, rows-p*Rows)
 		panel := panels[p*size : (p+1)*size]
-		quant.Q8Panel(panel, w[p*Rows*k:], n, k)
+		columns := make([]float32, k*Rows)
+		for r := range n {
+			for i := range k {
+				columns[i*Rows+r] = w[(p*Rows+r)*k+i]
+			}
+		}
+		quant.Q8Columns(panel, columns, k, 0)
 		for r := range n {
 			for i := range k {
 				q := float64(int(panel[(i/4*Rows+r)*4+i%4]) - 128)

@@ -119,25 +119,43 @@ func (c Code) SetBlock(panel []byte, k, r, b int, code *[Block]byte, scale, leas
 	}
 }
 
-// Panel writes one panel from n ≤ 16 rows of k float32 weights, [n, k], each block's codes and scale
-// as [Code.Fit] finds them with the importance of the columns, [k], or nil. Missing rows are zero. It
-// panics unless panel has [Code.Size] bytes.
-func (c Code) Panel(panel []byte, rows []float32, n, k int, importance []float32) {
-	if len(panel) != c.Size(k) || n > Rows || len(rows) < n*k || importance != nil && len(importance) != k {
-		panic(fmt.Sprintf("quant.Panel: %d bytes for %d columns, %d elements for %d rows", len(panel), k, len(rows), n))
+// Columns writes columns of a panel of k, those from a multiple of 32 on: columns [m, 16], m a multiple
+// of 32 but at the end of the panel. Each block of the first n ≤ 16 rows has the codes and the scale
+// that [Code.Fit] finds with the importance of the panel's columns, [k], or nil; missing rows are zero.
+// It panics unless panel has [Code.Size] bytes and the columns are such.
+func (c Code) Columns(panel []byte, columns []float32, n, k, from int, importance []float32) {
+	checkBlocks("Columns", len(panel), c.Size(k), len(columns), k, from)
+	if n > Rows || importance != nil && len(importance) != k {
+		panic(fmt.Sprintf("quant.Columns: %d rows, importance of %d columns, want %d", n, len(importance), k))
 	}
-	clear(panel)
-	var code [Block]byte
-	for r := range n {
-		for b := range Blocks(k) {
-			from, to := b*Block, min((b+1)*Block, k)
-			var weights []float32
-			if importance != nil {
-				weights = importance[from:to]
-			}
-			clear(code[:])
-			scale, least := c.Fit(&code, rows[r*k+from:r*k+to], weights)
-			c.SetBlock(panel, k, r, b, &code, scale.Bits(), least.Bits())
+	for b := from / Block; len(columns) > 0; b++ {
+		m := min(Block*Rows, len(columns))
+		var weights []float32
+		if importance != nil {
+			weights = importance[b*Block : b*Block+m/Rows]
 		}
+		c.columnsBlockGeneric(panel, columns[:m], n, k, b, weights)
+		columns = columns[m:]
 	}
+}
+
+// columnsBlockGeneric writes block b of n rows.
+func (c Code) columnsBlockGeneric(panel []byte, columns []float32, n, k, b int, importance []float32) {
+	clear(panel[b*c.BlockSize() : (b+1)*c.BlockSize()])
+	clear(panel[Blocks(k)*c.BlockSize()+b*c.ScaleSize():][:c.ScaleSize()])
+	for r := range n {
+		c.fitRow(panel, columns, k, r, b, importance)
+	}
+}
+
+// fitRow writes row r of block b, whose codes were cleared.
+func (c Code) fitRow(panel []byte, columns []float32, k, r, b int, importance []float32) {
+	var block [Block]float32
+	row := block[:len(columns)/Rows]
+	for i := range row {
+		row[i] = columns[i*Rows+r]
+	}
+	var code [Block]byte
+	scale, least := c.Fit(&code, row, importance)
+	c.SetBlock(panel, k, r, b, &code, scale.Bits(), least.Bits())
 }

@@ -81,7 +81,7 @@ func checkBlock(t *testing.T, c Code, got, w []float32, present bool) {
 // packed packs n rows and returns the values the panel holds, [16, k].
 func packed(c Code, w []float32, n, k int) []float32 {
 	panel, value := make([]byte, c.Size(k)), make([]float32, Rows*k)
-	c.Panel(panel, w[:n*k], n, k, nil)
+	c.Columns(panel, columnsOf(w, n, k), n, k, 0, nil)
 	for r := range Rows {
 		c.Row(value[r*k:(r+1)*k], panel, k, r)
 	}

@@ -5,7 +5,6 @@ package quant
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 
 	"github.com/x448/float16"
 )
@@ -27,36 +26,48 @@ func Blocks(k int) int { return (k + Block - 1) / Block }
 // half-precision scales. A weight is scale · q with |q| ≤ 127.
 func Q8Size(k int) int { return Blocks(k) * (Block*Rows + 2*Rows) }
 
-// Q8Panel writes one panel of 8-bit weights from n ≤ 16 rows of k float32 weights, [n, k]:
-// scale = max|w|/127 rounded to half precision (at most its largest value), q = w·(1/scale)
-// to nearest, ties to even, within ±127. Missing rows are zero. It panics unless panel has
-// [Q8Size] bytes.
-func Q8Panel(panel []byte, rows []float32, n, k int) {
-	nb := Blocks(k)
-	if len(panel) != Q8Size(k) || n > Rows || len(rows) < n*k {
-		panic(fmt.Sprintf("quant.Q8Panel: %d bytes for %d columns, %d elements for %d rows", len(panel), k, len(rows), n))
+// Q8Columns writes columns of a panel of 8-bit weights, those from a multiple of 32 on: columns [n, 16],
+// n a multiple of 32 but at the end of the panel, which has k. In each block scale = max|w|/127 rounded
+// to half precision (at most its largest value), q = w·(1/scale) to nearest, ties to even, within
+// ±127. It panics unless panel has [Q8Size] bytes and the columns are such.
+func Q8Columns(panel []byte, columns []float32, k, from int) {
+	checkBlocks("Q8Columns", len(panel), Q8Size(k), len(columns), k, from)
+	quants, scales := panel[from*Rows:], panel[Blocks(k)*Block*Rows+from/Block*2*Rows:]
+	for ; len(columns) > 0; quants, scales = quants[Block*Rows:], scales[2*Rows:] {
+		n := min(Block*Rows, len(columns))
+		q8Block(quants[:Block*Rows], scales[:2*Rows], columns[:n])
+		columns = columns[n:]
 	}
-	quants, scales := panel[:nb*Block*Rows], panel[nb*Block*Rows:]
+}
+
+// checkBlocks panics unless columns from one on are whole blocks of a panel of k.
+func checkBlocks(name string, panel, size, columns, k, from int) {
+	n := columns / Rows
+	if panel != size || columns%Rows != 0 || from < 0 || from%Block != 0 || from+n > k || n%Block != 0 && from+n < k {
+		panic(fmt.Sprintf("quant.%s: %d bytes, want %d; %d elements from column %d of %d", name, panel, size, columns, from, k))
+	}
+}
+
+// q8BlockGeneric writes one block of at most 32 columns, [n, 16].
+func q8BlockGeneric(quants, scales []byte, columns []float32) {
 	for i := range quants {
 		quants[i] = 128
 	}
-	clear(scales)
-	for r := range n {
-		row := rows[r*k : (r+1)*k]
-		for b := range nb {
-			block := row[b*Block : min((b+1)*Block, k)]
-			scale := weightScale(block)
-			binary.LittleEndian.PutUint16(scales[(b*Rows+r)*2:], scale.Bits())
-			s := scale.Float32()
-			if s == 0 {
-				continue
-			}
-			inv := 1 / s
-			for i, v := range block {
-				// Adding 1.5·2²³ rounds to an integer, which is then in the low bits.
-				q := int32(math.Float32bits(float32(v*inv)+0x1.8p23)) - 0x4b400000
-				quants[((b*Block+i)/4*Rows+r)*4+i%4] = byte(max(-127, min(127, q)) + 128)
-			}
+	var block [Block]float32
+	for r := range Rows {
+		row := block[:len(columns)/Rows]
+		for i := range row {
+			row[i] = columns[i*Rows+r]
+		}
+		scale := weightScale(row)
+		binary.LittleEndian.PutUint16(scales[2*r:], scale.Bits())
+		s := scale.Float32()
+		if s == 0 {
+			continue
+		}
+		inv := 1 / s
+		for i, v := range row {
+			quants[(i/4*Rows+r)*4+i%4] = byte(round(max(-127, min(127, v*inv))) + 128)
 		}
 	}
 }
@@ -73,8 +84,7 @@ func Q8Round(row []float32) {
 		}
 		inv := 1 / s
 		for i, v := range block {
-			q := int32(math.Float32bits(float32(v*inv)+0x1.8p23)) - 0x4b400000
-			block[i] = float32(max(-127, min(127, q))) * s
+			block[i] = float32(round(max(-127, min(127, v*inv)))) * s
 		}
 	}
 }

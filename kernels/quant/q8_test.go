@@ -1,13 +1,14 @@
 package quant
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
 	"github.com/mminfer/mminfer/internal/kerneltest"
 )
 
-func TestQ8Panel(t *testing.T) {
+func TestQ8Values(t *testing.T) {
 	for k := range 100 {
 		w := make([]float32, 21*k)
 		for i := range w {
@@ -27,6 +28,50 @@ func TestQ8Panel(t *testing.T) {
 			}
 		}
 	}
+}
+
+// columnsOf returns n rows as columns of a panel.
+func columnsOf(w []float32, n, k int) []float32 {
+	columns := make([]float32, k*Rows)
+	for r := range n {
+		for i := range k {
+			columns[i*Rows+r] = w[r*k+i]
+		}
+	}
+	return columns
+}
+
+// panels calls check with the columns of panels: of all lengths, ranges and special values.
+func panels(h *kerneltest.H, check func(name string, columns []float32, k int)) {
+	for k := range 70 {
+		columns := h.Normal(k*Rows, 1)
+		for i := range columns {
+			columns[i] *= float32(math.Exp2(float64(i % 16 * 10)))
+		}
+		check(fmt.Sprintf("k=%d", k), columns, k)
+	}
+	check("patterns", h.Patterns(320*Rows), 320)
+	check("zeros", make([]float32, 64*Rows), 64)
+	for i, s := range kerneltest.Specials {
+		columns := h.Normal(64*Rows, 1)
+		columns[5*Rows+3], columns[45*Rows+9], columns[46*Rows+9] = s, s, -s
+		check(fmt.Sprintf("special %d", i), columns, 64)
+	}
+	// Scales that half precision has only few bits for, or none, and halves of steps.
+	columns := make([]float32, 64*Rows)
+	for i := range columns {
+		columns[i] = float32(h.Rand.IntN(509)-254) * float32(math.Exp2(float64(i%Rows*2-40)))
+	}
+	check("small", columns, 64)
+}
+
+func TestQ8Columns(t *testing.T) {
+	kerneltest.All(t, "quant.Q8Columns", func(h *kerneltest.H) {
+		panels(h, func(name string, columns []float32, k int) {
+			Q8Columns(kerneltest.InOut(h, make([]byte, Q8Size(k))), kerneltest.In(h, columns), k, 0)
+			h.Check("%s", name)
+		})
+	})
 }
 
 func TestQuantize(t *testing.T) {
@@ -60,7 +105,7 @@ func TestQuantize(t *testing.T) {
 // q8Values packs up to 16 rows and returns the values the panel holds, [n, k].
 func q8Values(w []float32, n, k int) []float64 {
 	panel, value := make([]byte, Q8Size(k)), make([]float64, n*k)
-	Q8Panel(panel, w, n, k)
+	Q8Columns(panel, columnsOf(w, n, k), k, 0)
 	for r := range n {
 		for i := range k {
 			value[r*k+i] = float64(Q8At(panel, k, r, i))
