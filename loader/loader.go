@@ -55,6 +55,7 @@ type Checkpoint struct {
 	derived  map[string]func() []byte // the data of tensors that the file holds in another form
 	alone    bool                     // a single file is all of the model
 	unmap    []func() error
+	mapped   [][]byte // whole files
 }
 
 // Option changes a limit of [Open], [OpenFS] or [OpenFile].
@@ -298,7 +299,7 @@ func (c *Checkpoint) loadFile(name string, o options) error {
 // add adds the contents of a file to the checkpoint, which takes charge of the mapping.
 func (c *Checkpoint) add(f contents) {
 	if f.unmap != nil {
-		c.unmap = append(c.unmap, f.unmap)
+		c.unmap, c.mapped = append(c.unmap, f.unmap), append(c.mapped, f.mapped)
 	}
 	if c.names == nil {
 		c.tensors, c.names, c.metadata, c.gguf = f.tensors, f.names, f.metadata, f.gguf
@@ -388,7 +389,7 @@ func (c *Checkpoint) Close() error {
 	if c.root != nil {
 		errs = append(errs, c.root.Close())
 	}
-	c.unmap, c.root, c.tensors, c.names, c.gguf = nil, nil, nil, nil, nil
+	c.unmap, c.mapped, c.root, c.tensors, c.names, c.gguf = nil, nil, nil, nil, nil, nil
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("loader: close: %w", err)
 	}

@@ -1,11 +1,16 @@
 package loader
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mminfer/mminfer/tensor"
 )
 
 // mappings counts the mapped model files of this process.
@@ -42,6 +47,53 @@ func TestMappings(t *testing.T) {
 	}
 	if n := mappings(t); n != 0 {
 		t.Errorf("%d mappings after Close and failed Opens, want 0", n)
+	}
+}
+
+// resident is the memory of this process that mapped files take, in bytes.
+func resident(t *testing.T) (n int) {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size, all int
+	if _, err := fmt.Sscan(string(b), &size, &all, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n * os.Getpagesize()
+}
+
+// TestRelease checks that a tensor's pages leave memory, that they come back as they were, and that data which is not mapped stays.
+func TestRelease(t *testing.T) {
+	const n = 64 << 20
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(i >> 8)
+	}
+	var file bytes.Buffer
+	if err := Write(&file, []tensor.Tensor{{Name: "a", Type: tensor.U8, Shape: []int{n}, Data: data}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Open(files{"model.safetensors": file.String()}.write(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	a, _ := c.Tensor("a")
+	if !bytes.Equal(a.Data, data) {
+		t.Fatal("the data differ")
+	}
+	before := resident(t)
+	c.Release(a)
+	if after := resident(t); before-after < n*3/4 {
+		t.Errorf("mapped files take %d bytes, and %d after %d were released", before, after, n)
+	}
+	if !bytes.Equal(a.Data, data) {
+		t.Error("the data differ afterwards")
+	}
+	other := tensor.Tensor{Name: "b", Type: tensor.U8, Shape: []int{n}, Data: slices.Clone(data)}
+	if c.Release(other); !bytes.Equal(other.Data, data) {
+		t.Error("data on the heap were released")
 	}
 }
 

@@ -36,6 +36,7 @@ type contents struct {
 	gguf     *GGUF                    // nil if the file is no GGUF file
 	derived  map[string]func() []byte // the data of tensors that the file holds in another form
 	unmap    func() error             // nil if the data are ordinary memory
+	mapped   []byte                   // the whole file, if it is mapped
 }
 
 // readSafetensors opens the named file, of a header of at most limit bytes, and checks all of
@@ -54,6 +55,7 @@ func (d directory) readWeights(name string, limit int, parse func(f *file, limit
 	if err := f.mapIn(); err != nil {
 		return contents{}, fmt.Errorf("%s: %w", f.path, err)
 	}
+	whole := f.whole
 	c, err := parse(f, limit)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", f.path, err)
@@ -62,7 +64,9 @@ func (d directory) readWeights(name string, limit int, parse func(f *file, limit
 		}
 		return contents{}, err
 	}
-	c.unmap = f.unmap
+	if c.unmap = f.unmap; c.unmap != nil {
+		c.mapped = whole
+	}
 	return c, nil
 }
 

@@ -23,6 +23,14 @@ type Packer interface {
 	Pack(arena *tensor.Arena, pool *tensor.Pool, format tensor.Format, t tensor.Tensor) *tensor.Weight
 }
 
+// Releaser is a Source whose tensors may be views of files. Load releases what it has packed, so that a model and its
+// files are not in memory both.
+type Releaser interface {
+	Source
+	// Release gives back the memory behind a tensor until somebody looks at it again.
+	Release(t tensor.Tensor)
+}
+
 // Params is a window over a source's tensors with a common prefix. Constructors take tensors
 // from it by name and shape; it remembers what was taken and everything that was wrong, so that
 // Err reports all of it at once, and packs nothing before Load.
@@ -287,12 +295,23 @@ func (p Params) Load(arena *tensor.Arena, pool *tensor.Pool, progress func(done,
 		if p.b.packed != nil {
 			p.b.packed(j.dst.W, j.parts)
 		}
+		p.b.release(j.parts)
 		p.b.jobs[i] = job{} // a checkpoint may have made the bytes for this alone
 		if done += j.bytes(); progress != nil {
 			progress(done, total)
 		}
 	}
 	p.b.jobs = nil
+}
+
+// release lets go of what was packed. Weights of files that are packed already are views of it.
+func (b *binding) release(parts []tensor.Tensor) {
+	r, ok := b.src.(Releaser)
+	for _, t := range parts {
+		if ok && t.Type != tensor.Packed {
+			r.Release(t)
+		}
+	}
 }
 
 // pack packs one weight; what a [Packer] packs lies apart.

@@ -194,3 +194,37 @@ func TestParamsFormats(t *testing.T) {
 		}
 	}
 }
+
+// releasing is a source that is told what to let go of.
+type releasing struct {
+	source
+	released []string
+}
+
+func (r *releasing) Release(t tensor.Tensor) { r.released = append(r.released, t.Name) }
+
+// Load lets go of what it packed, and of nothing that it has views of.
+func TestLoadReleases(t *testing.T) {
+	src := &releasing{source: source{}}
+	src.add("a", make([]float32, 6), 2, 3)
+	src.add("b", make([]float32, 3), 1, 3)
+	src.add("filters", make([]float32, 9), 1, 1, 3, 3)
+	packed, err := tensor.PackedTensor("packed", []int{16, 3}, []tensor.PackedRows{{Format: tensor.FormatF32, Rows: 16}}, make([]byte, tensor.PackedSize(tensor.FormatF32, 16, 3)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	src.source["packed"] = packed
+	p := Bind(src, tensor.FormatAuto)
+	p.Linear(p.Tensor("a", 2, 3), p.Tensor("b", 1, 3))
+	p.Conv(p.Tensor("filters", 1, 1, 3, 3), false)
+	p.Linear(p.Tensor("packed", 16, 3))
+	if len(src.released) > 0 {
+		t.Errorf("released before Load: %v", src.released)
+	}
+	var arena tensor.Arena
+	defer arena.Free()
+	p.Load(&arena, nil, nil)
+	if want := []string{"a", "b", "filters"}; !slices.Equal(src.released, want) {
+		t.Errorf("released %v, want %v", src.released, want)
+	}
+}

@@ -41,6 +41,13 @@ func (s *source) Tensor(name string) (tensor.Tensor, bool) {
 	return t, ok
 }
 
+// Release lets go of a tensor's memory if the checkpoint can.
+func (s *source) Release(t tensor.Tensor) {
+	if r, ok := s.Checkpoint.(nn.Releaser); ok {
+		r.Release(t)
+	}
+}
+
 // Names returns the present names.
 func (s *source) Names() []string {
 	present := map[string]string{}

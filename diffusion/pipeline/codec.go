@@ -41,7 +41,7 @@ func openOther(p *Pipeline, o Options) (*codec, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer ck.Close() // networks keep what they need
+	defer p.folder.settle(ck)
 	class, err := className(ck.Config())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.VAE, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mminfer/mminfer/diffusion"
 	"github.com/mminfer/mminfer/loader"
+	"github.com/mminfer/mminfer/tensor"
 )
 
 // maxJSON bounds the JSON files of a folder, in bytes. The vocabulary of CLIP is the largest, 1 MB.
@@ -18,7 +19,7 @@ const maxJSON = 16 << 20
 type folder struct {
 	fsys  fs.FS
 	index *index
-	open  []*loader.Checkpoint
+	open  []*loader.Checkpoint // those that networks have views of
 }
 
 // openFolder reads the model_index.json of a directory.
@@ -48,18 +49,27 @@ func (f *folder) at(part string) string {
 	return "."
 }
 
-// checkpoint opens the configuration and the weights of a part.
+// checkpoint opens the configuration and the weights of a part, which the caller then settles.
 func (f *folder) checkpoint(part string) (*loader.Checkpoint, error) {
 	dir := f.at(part)
 	ck, err := loader.OpenFS(f.fsys, dir)
 	if err != nil {
 		return nil, err
 	}
-	f.open = append(f.open, ck)
 	if ck.Config() == nil {
-		return nil, fmt.Errorf("%s: found weights without a config.json", part)
+		return nil, errors.Join(fmt.Errorf("%s: found weights without a config.json", part), ck.Close())
 	}
 	return ck, nil
+}
+
+// settle closes a checkpoint of which a network was built, and with it the memory of its files. Of weights that lie
+// packed in them a network has views: such files stay open.
+func (f *folder) settle(ck *loader.Checkpoint) {
+	if ck.Format() != tensor.FormatAuto {
+		f.open = append(f.open, ck)
+		return
+	}
+	_ = ck.Close() // it was only read
 }
 
 // scheduler reads the noise levels and the solver. Changes are keys of its configuration to set.

@@ -135,6 +135,7 @@ func build[N interface{ Close() }](p *Pipeline, o Options, part string, make fun
 	if err != nil {
 		return n, err
 	}
+	defer p.folder.settle(ck)
 	n, err = make(ck, p.options(o, part))
 	if err != nil {
 		return n, fmt.Errorf("%s: %w", part, err)

@@ -42,7 +42,7 @@ func Presets() []string {
 func Preset(name string) ([]byte, error) {
 	config, err := presets.ReadFile("presets/" + name + ".json")
 	if err != nil {
-		return nil, fmt.Errorf("synth: unknown preset %q: want one of %s", name, strings.Join(Presets(), ", "))
+		return nil, fmt.Errorf("synth: unknown preset %q: want one of %s", name, strings.Join(append(Presets(), Pipelines()...), ", "))
 	}
 	return config, nil
 }
@@ -61,21 +61,17 @@ func Write(ctx context.Context, dir string, config []byte, opts Options) (err er
 	if err != nil {
 		return err
 	}
-	w := writer{ctx: ctx, progress: opts.Progress}
-	size, ok := map[tensor.Type]int64{tensor.F32: 4, tensor.F16: 2, tensor.BF16: 2}[opts.Type]
-	if !ok {
-		return fmt.Errorf("synth: type %v: want BF16, F16 or F32", opts.Type)
+	w, err := newWriter(ctx, opts)
+	if err != nil {
+		return err
 	}
-	for i := range tensors {
-		tensors[i].Type = opts.Type
-		w.total += size * int64(tensors[i].Elements())
-	}
+	w.add(tensors)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	weights := filepath.Join(dir, "model.safetensors")
-	if _, err := os.Lstat(weights); err == nil {
-		return fmt.Errorf("synth: %s exists: name another directory or remove it", weights)
+	if err := unused(weights); err != nil {
+		return err
 	}
 	if err := w.file(weights, tensors); err != nil {
 		return err
@@ -83,11 +79,35 @@ func Write(ctx context.Context, dir string, config []byte, opts Options) (err er
 	return os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644)
 }
 
+// unused reports an error if a file exists.
+func unused(name string) error {
+	if _, err := os.Lstat(name); err == nil {
+		return fmt.Errorf("synth: %s exists: name another directory or remove it", name)
+	}
+	return nil
+}
+
 // writer writes tensors and tells how far it is.
 type writer struct {
+	Options
 	ctx         context.Context
-	progress    func(done, total int64)
 	done, total int64
+}
+
+func newWriter(ctx context.Context, opts Options) (*writer, error) {
+	switch opts.Type {
+	case tensor.F32, tensor.F16, tensor.BF16:
+		return &writer{Options: opts, ctx: ctx}, nil
+	}
+	return nil, fmt.Errorf("synth: type %v: want BF16, F16 or F32", opts.Type)
+}
+
+// add counts tensors that are to be written, and gives them their type.
+func (w *writer) add(tensors []tensor.Tensor) {
+	for i := range tensors {
+		tensors[i].Type = w.Type
+		w.total += int64(tensors[i].Elements() * w.Type.Size())
+	}
 }
 
 // file writes the tensors to a file that gets its name when it is whole.
@@ -139,8 +159,8 @@ func (w *writer) tensor(to io.Writer, t tensor.Tensor) error {
 			return err
 		}
 		w.done += int64(len(buf))
-		if w.progress != nil {
-			w.progress(w.done, w.total)
+		if w.Progress != nil {
+			w.Progress(w.done, w.total)
 		}
 		if err := w.ctx.Err(); err != nil {
 			return err
