@@ -31,7 +31,7 @@ func (s *Subnet) Data(name string, pool *tensor.Pool) (tensor.Tensor, bool) {
 func (s *Subnet) materialise(t tensor.Tensor, from source, pool *tensor.Pool) tensor.Tensor {
 	switch rows, cols := s.channels(from); {
 	case from.suffix != "weight":
-		t.Data = floatBytes(s.mixed(from, nil))
+		t.Data = floatBytes(s.mixture(from).all())
 		return t
 	case s.merged(from.place):
 		return s.merge(t, from, pool)
@@ -142,24 +142,37 @@ func (s *Subnet) factorShape(from source) []int {
 	return n
 }
 
-// mixed returns a factor of a correction with the experts mixed by their gates, the rows or columns
-// that are kept: A = Σ g·A_e, or B = Scale·Σ g·B_e, in the memory given if that is enough. The experts' factors are mixed before they are
+// mixture is a factor of a correction with the experts mixed by their gates, the rows or columns that
+// are kept: A = Σ g·A_e, or B = Scale·Σ g·B_e. The experts' factors are mixed before they are
 // multiplied, so that the product has the terms of one expert's B and another's A.
 //
 // Source: arXiv:2411.10606, section 3.3; peft/tuners/lora/layer.py in GATECH-EIC/AmoebaLLM@abb8f7e.
-func (s *Subnet) mixed(from source, memory []float32) []float32 {
+type mixture struct {
+	shape      [2]int
+	rows, cols []int // of the experts, nil for all as they are
+	width      int   // columns of the experts
+	experts    []expert
+}
+
+// expert is one factor that is mixed.
+type expert struct {
+	gate   float32
+	factor tensor.Tensor
+	floats []float32 // of the factor, nil if it has to be decoded
+}
+
+// mixture returns a factor to be mixed: without experts, and so zero, where the projection has none.
+func (s *Subnet) mixture(from source) *mixture {
 	a, shape := s.family.adapter, s.factorShape(from)
-	v := slices.Grow(memory[:0], shape[0]*shape[1])[:shape[0]*shape[1]]
-	clear(v)
+	m := &mixture{shape: [2]int{shape[0], shape[1]}}
 	if !a.has(from.place) {
-		return v
+		return m
 	}
-	rows, cols := s.channels(from)
-	factor := "A"
-	if from.suffix == "low_rank_b" {
-		factor, cols = "B", nil
+	factor, scale := "A", float32(1)
+	if m.rows, m.cols = s.channels(from); from.suffix == "low_rank_b" {
+		factor, scale, m.cols = "B", a.Scale, nil
 	} else {
-		rows = nil
+		m.rows = nil
 	}
 	gates := s.Gates
 	if gates == nil {
@@ -169,45 +182,82 @@ func (s *Subnet) mixed(from source, memory []float32) []float32 {
 		if g == 0 {
 			continue
 		}
-		if factor == "B" {
-			g *= a.Scale
-		}
-		addScaled(v, g, a.factor(from.place, factor, e), rows, cols)
+		x := expert{gate: g * scale, factor: a.factor(from.place, factor, e)}
+		x.floats, _ = x.factor.Float32s()
+		m.experts, m.width = append(m.experts, x), x.factor.Shape[1]
 	}
+	return m
+}
+
+// all returns the whole factor.
+func (m *mixture) all() []float32 {
+	v := make([]float32, m.shape[0]*m.shape[1])
+	m.fill(v, 0, new(scratch))
 	return v
 }
 
-// addScaled adds g times some rows and columns of a matrix to v.
-func addScaled(v []float32, g float32, t tensor.Tensor, rows, cols []int) {
-	width := t.Shape[1]
-	n, picked := width, []float32(nil)
-	if cols != nil {
-		n = len(cols)
-		picked = make([]float32, n)
-	}
-	all, ok := t.Float32s()
-	row := []float32(nil)
-	if !ok {
-		row = make([]float32, width)
-	}
-	for r := range len(v) / max(n, 1) {
-		source := r
-		if rows != nil {
-			source = rows[r]
+// scratch is memory of one thread.
+type scratch struct{ rows, row, decoded []float32 }
+
+// floats returns n numbers of a buffer, which grows.
+func floats(buffer *[]float32, n int) []float32 {
+	*buffer = slices.Grow((*buffer)[:0], n)[:n]
+	return *buffer
+}
+
+// fill computes rows from first on, as many as v has room for.
+func (m *mixture) fill(v []float32, first int, at *scratch) {
+	n := m.shape[1]
+	rows := len(v) / max(n, 1)
+	switch {
+	case len(m.experts) == 0:
+		clear(v)
+	case m.cols != nil:
+		whole := floats(&at.row, m.width)
+		for r := range rows {
+			m.mix(whole, (first+r)*m.width, at)
+			row := v[r*n : (r+1)*n]
+			for i, c := range m.cols {
+				row[i] = whole[c]
+			}
 		}
-		if ok {
-			row = all[source*width : (source+1)*width]
+	default:
+		for r := 0; r < rows; {
+			source, run := m.run(first+r, rows-r)
+			m.mix(v[r*n:(r+run)*n], source*n, at)
+			r += run
+		}
+	}
+}
+
+// mixedTogether is about how many numbers are mixed at a time, to stay in the first-level cache.
+const mixedTogether = 2048
+
+// run returns which row of the experts is row r, and how many follow as they do there, most at most.
+func (m *mixture) run(r, most int) (source, run int) {
+	most = max(1, min(most, mixedTogether/max(m.width, 1)))
+	if m.rows == nil {
+		return r, most
+	}
+	source, run = m.rows[r], 1
+	for run < most && m.rows[r+run] == source+run {
+		run++
+	}
+	return source, run
+}
+
+// mix computes numbers of the sum of all experts from an element on.
+func (m *mixture) mix(v []float32, from int, at *scratch) {
+	clear(v)
+	for _, e := range m.experts {
+		x := e.floats
+		if x != nil {
+			x = x[from : from+len(v)]
 		} else {
-			t.Floats(row, source*width)
+			x = floats(&at.decoded, len(v))
+			e.factor.Floats(x, from)
 		}
-		if cols == nil {
-			vec.Axpy(v[r*n:(r+1)*n], g, row)
-			continue
-		}
-		for i, c := range cols {
-			picked[i] = row[c]
-		}
-		vec.Axpy(v[r*n:(r+1)*n], g, picked)
+		vec.Axpy(v, e.gate, x)
 	}
 }
 
@@ -217,7 +267,7 @@ func (s *Subnet) merge(t tensor.Tensor, from source, pool *tensor.Pool) tensor.T
 	a.suffix, b.suffix = "low_rank_a", "low_rank_b"
 	out, in := t.Shape[0], t.Shape[1]
 	rank := s.factorShape(a)[0]
-	left, right := s.mixed(b, nil), transposed(s.mixed(a, nil), rank, in)
+	left, right := s.mixture(b).all(), transposed(s.mixture(a).all(), rank, in)
 	var arena tensor.Arena
 	defer arena.Free()
 	w := tensor.Pack(&arena, pool, tensor.FormatF32, tensor.Tensor{Name: t.Name, Type: tensor.F32, Shape: []int{in, rank}, Data: floatBytes(right)})

@@ -121,26 +121,10 @@ func (f *Family) ordered(at place) (rows, cols []int) {
 	return nil, channels
 }
 
-// packFactor packs all factors on the first call: they are many and small, and each is one thread's.
+// packFactor packs all factors on the first call: they are many and small.
 func (s *Subnet) packFactor(arena *tensor.Arena, pool *tensor.Pool, name string) *tensor.Weight {
 	if s.thin == nil {
-		format := tensor.FormatBF16
-		if s.opts.Format.For(s.family.matrix(0, "self_attn.q_proj").Type) == tensor.FormatF32 {
-			format = tensor.FormatF32
-		}
-		task := &thinning{s: s, format: format}
-		for _, name := range s.names {
-			if from := s.sources[name]; from.suffix == "low_rank_a" || from.suffix == "low_rank_b" {
-				task.names = append(task.names, name)
-			}
-		}
-		task.arenas, task.packed = make([]tensor.Arena, len(task.names)), make([]*tensor.Weight, len(task.names))
-		pool.Run(len(task.names), task)
-		s.thin = map[string]*tensor.Weight{}
-		for i, name := range task.names {
-			arena.Adopt(&task.arenas[i])
-			s.thin[name] = task.packed[i]
-		}
+		s.packFactors(arena, pool)
 	}
 	w := s.thin[name]
 	if delete(s.thin, name); len(s.thin) == 0 {
@@ -149,40 +133,76 @@ func (s *Subnet) packFactor(arena *tensor.Arena, pool *tensor.Pool, name string)
 	return w
 }
 
+func (s *Subnet) packFactors(arena *tensor.Arena, pool *tensor.Pool) {
+	format := tensor.FormatBF16
+	if s.opts.Format.For(s.family.matrix(0, "self_attn.q_proj").Type) == tensor.FormatF32 {
+		format = tensor.FormatF32
+	}
+	var task thinning
+	var names []string
+	var shapes [][2]int
+	for _, name := range s.names {
+		if from := s.sources[name]; from.suffix == "low_rank_a" || from.suffix == "low_rank_b" {
+			m := s.mixture(from)
+			for r, step := 0, partRows(m.shape[1]); r < m.shape[0]; r += step {
+				task.parts = append(task.parts, thinPart{len(names), r, min(step, m.shape[0]-r)})
+			}
+			task.from, names, shapes = append(task.from, m), append(names, name), append(shapes, m.shape)
+		}
+	}
+	task.to = tensor.Blank(arena, format, shapes)
+	pool.Run(len(task.parts), &task)
+	s.thin = map[string]*tensor.Weight{}
+	for i, name := range names {
+		s.thin[name] = task.to[i]
+	}
+}
+
+// partRows is how many rows of a factor a thread takes at a time: whole panels of some 16K numbers, which
+// stay in the second-level cache.
+func partRows(cols int) int {
+	const panel = 16
+	return panel * max(1, 1<<14/(panel*max(cols, 1)))
+}
+
 // thinning is the task of packing factors.
 type thinning struct {
-	s      *Subnet
-	format tensor.Format
-	names  []string
-	arenas []tensor.Arena
-	packed []*tensor.Weight
+	from  []*mixture
+	to    []*tensor.Weight
+	parts []thinPart
 
 	mu   sync.Mutex
-	idle [][]float32 // scratch of threads
+	idle []*scratch // of threads
 }
 
-// borrow returns scratch that no thread uses, nil if there is none.
-func (t *thinning) borrow() (v []float32) {
+// thinPart is some panels of a factor.
+type thinPart struct{ factor, first, rows int }
+
+// borrow returns scratch that no thread uses.
+func (t *thinning) borrow() *scratch {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if n := len(t.idle); n > 0 {
-		v, t.idle = t.idle[n-1], t.idle[:n-1]
+	n := len(t.idle)
+	if n == 0 {
+		return new(scratch)
 	}
-	return v
+	at := t.idle[n-1]
+	t.idle = t.idle[:n-1]
+	return at
 }
 
-func (t *thinning) giveBack(v []float32) {
+func (t *thinning) giveBack(at *scratch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.idle = append(t.idle, v)
+	t.idle = append(t.idle, at)
 }
 
-// Do packs one factor.
+// Do packs some panels.
 func (t *thinning) Do(i int) {
-	from := t.s.sources[t.names[i]]
-	f, _ := t.s.Tensor(t.names[i])
-	v := t.s.mixed(from, t.borrow())
-	f.Data = floatBytes(v)
-	t.packed[i] = tensor.Pack(&t.arenas[i], nil, t.format, f)
-	t.giveBack(v)
+	part, at := t.parts[i], t.borrow()
+	m := t.from[part.factor]
+	rows := floats(&at.rows, part.rows*m.shape[1])
+	m.fill(rows, part.first, at)
+	t.to[part.factor].SetRows(part.first, rows)
+	t.giveBack(at)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/mminfer/mminfer/models"
 	"github.com/mminfer/mminfer/tensor"
@@ -164,11 +165,26 @@ func (s *Subnet) Fingerprint(format tensor.Format, pool *tensor.Pool) [sha256.Si
 	h.Write(parts[:])
 	h.Write(s.config)
 	fmt.Fprintln(h, s.Shape, s.Gates, s.opts.Factored)
+	var line []byte
 	for _, l := range s.Layers {
-		fmt.Fprintln(h, l.Index, l.Heads, l.Neurons)
+		line = strconv.AppendInt(line[:0], int64(l.Index), 10)
+		line = append(appendList(appendList(line, l.Heads), l.Neurons), '\n')
+		h.Write(line)
 		h.Write(floatBytes(slices.Concat(l.Out, l.Down)))
 	}
 	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// appendList appends a space and numbers in brackets.
+func appendList(line []byte, list []int) []byte {
+	line = append(line, " ["...)
+	for i, n := range list {
+		if i > 0 {
+			line = append(line, ' ')
+		}
+		line = strconv.AppendInt(line, int64(n), 10)
+	}
+	return append(line, ']')
 }
 
 // fingerprint identifies base and adapter.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/x448/float16"
@@ -146,6 +147,45 @@ func TestPackKeepsValues(t *testing.T) {
 			for k := range want {
 				if got[k] != want[k] {
 					t.Fatalf("%v: [%d %d] = %v, want %v", w.Format, i, k, got[k], want[k])
+				}
+			}
+		}
+	}
+}
+
+// Rows that are set one panel after another are those of a matrix packed at once; floats of 16 bits read as
+// they are stored, whatever the number of rows and columns.
+func TestSetRows(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for _, f := range []Format{FormatF32, FormatBF16, FormatF16} {
+		shapes := [][2]int{{16, 8}, {1, 1}, {35, 19}, {64, 33}}
+		for i, w := range Blank(new(Arena), f, shapes) {
+			rows, cols := shapes[i][0], shapes[i][1]
+			src := random(r, rows, cols)
+			x, got, want, again := make([]float32, rows*cols), make([]float32, cols), make([]float32, cols), make([]float32, cols)
+			src.Floats(x, 0)
+			for from := 0; from < rows; from += 16 {
+				w.SetRows(from, x[from*cols:min(from+16, rows)*cols])
+			}
+			packed := Pack(new(Arena), nil, f, src)
+			stored := Tensor{Name: "stored", Type: map[Format]Type{FormatF32: F32, FormatBF16: BF16, FormatF16: F16}[f], Shape: src.Shape}
+			for _, v := range x {
+				switch f {
+				case FormatF32:
+					stored.Data = binary.LittleEndian.AppendUint32(stored.Data, math.Float32bits(v))
+				case FormatBF16:
+					stored.Data = binary.LittleEndian.AppendUint16(stored.Data, BFloat16(v))
+				case FormatF16:
+					stored.Data = binary.LittleEndian.AppendUint16(stored.Data, Float16(v))
+				}
+			}
+			copied := Pack(new(Arena), nil, f, stored)
+			for row := range rows {
+				w.Row(got, row)
+				packed.Row(want, row)
+				copied.Row(again, row)
+				if !slices.Equal(got, want) || !slices.Equal(again, want) {
+					t.Fatalf("%v %v: row %d is %v and %v, want %v", f, shapes[i], row, got, again, want)
 				}
 			}
 		}

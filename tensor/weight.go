@@ -7,7 +7,8 @@ import (
 	"github.com/mminfer/mminfer/kernels/quant"
 )
 
-// Weight is a matrix packed in panels of 16 rows for multiplication. It is immutable.
+// Weight is a matrix packed in panels of 16 rows for multiplication. It is immutable but for
+// [Weight.SetRows], which completes one.
 type Weight struct {
 	Format     Format // of the first rows
 	Rows, Cols int
@@ -68,6 +69,64 @@ func Pack(arena *Arena, pool *Pool, format Format, parts ...Tensor) *Weight {
 		w.Format = w.parts[0].format
 	}
 	return w
+}
+
+// Blank returns matrices of zeros in a format of floats, [rows, cols] each, that [Weight.SetRows] is to
+// fill. They lie in one piece of memory of the arena. It panics if the format has no panels of floats.
+func Blank(arena *Arena, f Format, shapes [][2]int) []*Weight {
+	if f == FormatAuto || f.Quantised() {
+		panic(fmt.Sprintf("tensor.Blank: %v", f))
+	}
+	const aligned = packedAlignment
+	size := func(s [2]int) int { return (gemm.Panels(s[0])*formats[f].panel(s[1]) + aligned - 1) &^ (aligned - 1) }
+	total := 0
+	for _, s := range shapes {
+		total += size(s)
+	}
+	data, all := arena.Bytes(total), make([]*Weight, len(shapes))
+	for i, s := range shapes {
+		p := panels{format: f, rows: s[0], cols: s[1]}
+		p.data, data = data[:gemm.Panels(p.rows)*p.size()], data[size(s):]
+		all[i] = &Weight{Format: f, Rows: p.rows, Cols: p.cols, parts: []panels{p}}
+	}
+	return all
+}
+
+// SetRows sets whole panels of 16 rows, of which the last of the matrix may have fewer, of a matrix of
+// [Blank]: x [n, Cols] becomes rows first to first+n-1. Different panels may be set at the same time. It
+// panics if those rows are no panels.
+func (w *Weight) SetRows(first int, x []float32) {
+	n := len(x) / w.Cols
+	if first < 0 || first%gemm.Rows != 0 || n*w.Cols != len(x) || n > w.Rows-first || n%gemm.Rows != 0 && n < w.Rows-first {
+		panic(fmt.Sprintf("tensor.SetRows: %d elements from row %d of [%d %d]", len(x), first, w.Rows, w.Cols))
+	}
+	var columns [packColumns * gemm.Rows]float32
+	for r := 0; r < n; r += gemm.Rows {
+		panel, _ := w.parts[0].panel(first + r)
+		setPanel(w.Format, panel, x[r*w.Cols:min(r+gemm.Rows, n)*w.Cols], w.Cols, columns[:])
+	}
+}
+
+// setPanel stores rows of cols elements as a panel, by means of some columns.
+func setPanel(f Format, panel []byte, x []float32, cols int, columns []float32) {
+	n, data := len(x)/cols, LittleEndian(x)
+	var rows [gemm.Rows][]byte
+	for from := 0; from < cols; from += packColumns {
+		k := min(packColumns, cols-from)
+		some := columns[:k*gemm.Rows]
+		if n < gemm.Rows {
+			clear(some)
+		}
+		if data == nil {
+			transpose(some, x, n, cols, from)
+		} else {
+			for r := range n {
+				rows[r] = data[4*(r*cols+from):][:4*k]
+			}
+			quant.Columns32(bitsOf(some), rows[:n], k)
+		}
+		storeColumns(f, panel, some, n, cols, from, nil)
+	}
 }
 
 // runs returns the rows of a matrix in tensors of one format each.
