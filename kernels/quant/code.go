@@ -134,7 +134,7 @@ func (c Code) Columns(panel []byte, columns []float32, n, k, from int, importanc
 		if importance != nil {
 			weights = importance[b*Block : b*Block+m/Rows]
 		}
-		c.columnsBlockGeneric(panel, columns[:m], n, k, b, weights)
+		c.columnsBlock(panel, columns[:m], n, k, b, weights)
 		columns = columns[m:]
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/mminfer/mminfer/internal/kerneltest"
 )
 
 func TestCodeBlocks(t *testing.T) {
@@ -86,6 +88,24 @@ func packed(c Code, w []float32, n, k int) []float32 {
 		c.Row(value[r*k:(r+1)*k], panel, k, r)
 	}
 	return value
+}
+
+// TestColumns compares the codes and scales that the assembly fits with those of the portable code.
+func TestColumns(t *testing.T) {
+	kerneltest.All(t, "quant.Columns", func(h *kerneltest.H) {
+		for c := Q4; c <= Q6; c++ {
+			panels(h, func(name string, columns []float32, k int) {
+				c.Columns(kerneltest.InOut(h, make([]byte, c.Size(k))), kerneltest.In(h, columns), Rows, k, 0, nil)
+				h.Check("%d bits: %s", c.Bits(), name)
+			})
+			columns := h.Normal(2048*Rows, 1)
+			for i, v := range columns {
+				columns[i] = v*v*v + float32(i/Rows%3) // long tails, and blocks that do not lie around 0
+			}
+			c.Columns(kerneltest.InOut(h, make([]byte, c.Size(2048))), columns, Rows, 2048, 0, nil)
+			h.Check("%d bits: tails", c.Bits())
+		}
+	})
 }
 
 // TestFitImportance checks that weights which count more are kept better.

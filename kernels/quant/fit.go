@@ -70,11 +70,27 @@ var nearest4, levels4 = func() (codes [2*reach4 + 1]byte, levels [2*reach4 + 1]f
 	return codes, levels
 }()
 
-// tries are the scales tried on each side of a block's first, and steps how far apart they are, in
-// units of levels.
-const tries = 6
+const (
+	// tries are the scales tried on each side of a block's first.
+	tries    = 6
+	allTries = 2*tries + 1
+)
 
-var steps = [...]float32{Q4: 2.5, Q4L: 0.15, Q5: 0.3, Q6: 0.4}
+// numerators are the levels that the largest weight, or for Q4L the range of weights, gets in each of
+// the tries.
+var numerators = func() (n [len(codes)][allTries]float32) {
+	steps := [...]float32{Q4: 2.5, Q4L: 0.15, Q5: 0.3, Q6: 0.4} // in units of levels
+	for c, step := range steps {
+		middle := float32(15)
+		if Code(c) != Q4L {
+			middle = float32(Code(c).Level(0))
+		}
+		for t := range n[c] {
+			n[c][t] = middle + float32(float32(t-tries)*step)
+		}
+	}
+	return n
+}()
 
 // linear fits levels that a scale multiplies. The largest weight first gets the outermost level.
 func (f *fit) linear(code *[Block]byte, lo, hi float32) float16.Float16 {
@@ -82,13 +98,12 @@ func (f *fit) linear(code *[Block]byte, lo, hi float32) float16.Float16 {
 	if -lo > hi {
 		top = lo
 	}
-	outermost := float32(f.Level(0))
-	scale := top / outermost
+	scale := top / float32(f.Level(0))
 	// Beyond these the scale has no half-precision number to choose from.
 	if max(top, -top) > 0x1p-30 && max(top, -top) < 0x1p40 {
 		var best float32
-		for t := -tries; t <= tries; t++ {
-			xq, qq := f.sums((outermost + float32(float32(t)*steps[f.Code])) / top)
+		for _, level := range numerators[f.Code] {
+			xq, qq := f.sums(level / top)
 			// The error of the best scale for these codes, xq/qq, is Σ s·w² - xq²/qq.
 			if gain := float32(xq*xq) / qq; gain > best {
 				best, scale = gain, xq/qq
@@ -141,8 +156,8 @@ func (f *fit) affine(code *[Block]byte, lo, hi float32) (scale, least float16.Fl
 		for i, s := range f.s {
 			n, x = n+s, x+f.sw[i]
 		}
-		for t := -tries; t <= tries; t++ {
-			q, xq, qq := f.affineSums(lo, (15+float32(float32(t)*steps[Q4L]))/width)
+		for _, levels := range numerators[Q4L] {
+			q, xq, qq := f.affineSums(lo, levels/width)
 			det := float32(n*qq) - float32(q*q)
 			if !(det > 0) {
 				continue

@@ -63,6 +63,11 @@ func panels(h *kerneltest.H, check func(name string, columns []float32, k int)) 
 		columns[i] = float32(h.Rand.IntN(509)-254) * float32(math.Exp2(float64(i%Rows*2-40)))
 	}
 	check("small", columns, 64)
+	// Ranges too narrow for a scale, just below where half precision would round up.
+	for i := range columns {
+		columns[i] = 0x1p-12 + 0x1p-23 + float32(h.Rand.IntN(8)-1)*0x1p-35
+	}
+	check("narrow", columns, 64)
 }
 
 func TestQ8Columns(t *testing.T) {
