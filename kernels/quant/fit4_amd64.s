@@ -3,18 +3,19 @@
 #include "go_asm.h"
 #include "textflag.h"
 #include "fit_amd64.h"
+#include "fit4_amd64.h"
 
 // NEAREST: the four codes nearest to the integers in the bytes of Y4. In each range of eight integers at
 // most one code ends. Y13 and Y14 are the last integers of those codes, t is a temporary.
 #define NEAREST(t) \
 	VPSRLW $3, Y4, Y5 \
-	VPAND ·lookup4+tables4_low(SB), Y5, Y5 \
+	VPAND low<>(SB), Y5, Y5 \
 	VPSHUFB Y5, Y13, Y6 \
 	VPSHUFB Y5, Y14, Y7 \
 	VPBLENDVB Y4, Y6, Y7, Y6 \
 	VPCMPGTB Y6, Y4, Y6 \
-	VMOVDQU ·lookup4+tables4_codeNegative(SB), Y7 \
-	VMOVDQU ·lookup4+tables4_code(SB), t \
+	VMOVDQU codeNegative<>(SB), Y7 \
+	VMOVDQU code<>(SB), t \
 	VPSHUFB Y5, Y7, Y7 \
 	VPSHUFB Y5, t, t \
 	VPBLENDVB Y4, Y7, t, t \
@@ -32,7 +33,7 @@
 
 // LEVEL: the level of a column's eight weights, of bytes in Y4, and its part in the sums.
 #define LEVEL(mask, at, xq) \
-	VPSHUFB ·lookup4+mask(SB), Y4, Y5 \
+	VPSHUFB mask<>(SB), Y4, Y5 \
 	VPSRAD $24, Y5, Y5 \
 	VCVTDQ2PS Y5, Y5 \
 	VMULPS at(DX), Y5, Y6 \
@@ -53,7 +54,7 @@
 	CLAMPED(at+192, Y7) \
 	BYTES \
 	NEAREST(Y12) \
-	VPSHUFB ·lookup4+tables4_rows(SB), Y4, Y4 \
+	VPSHUFB rows<>(SB), Y4, Y4 \
 	VPAND Y15, Y4, y
 
 // func fitQ4AVX2(codes, scales *byte, columns *float32, steps *[allTries]float32) (usual uint32)
@@ -63,8 +64,8 @@ TEXT ·fitQ4AVX2(SB), NOSPLIT, $0-36
 	MOVQ scales+8(FP), R8
 	MOVQ columns+16(FP), SI
 	MOVQ steps+24(FP), R9
-	VMOVDQU ·lookup4+tables4_lastNegative(SB), Y13
-	VMOVDQU ·lookup4+tables4_last(SB), Y14
+	VMOVDQU lastNegative<>(SB), Y13
+	VMOVDQU last<>(SB), Y14
 	EACH(half)
 	TOP
 	USUAL(Y10)
@@ -89,12 +90,12 @@ quads:
 	VMULPS 192(DX), Y0, Y7
 	BYTES
 	NEAREST(Y15)
-	VMOVDQU ·lookup4+tables4_levels(SB), Y5
+	VMOVDQU levels<>(SB), Y5
 	VPSHUFB Y4, Y5, Y4
-	LEVEL(tables4_column0, 0, Y8)
-	LEVEL(tables4_column1, 64, Y9)
-	LEVEL(tables4_column2, 128, Y10)
-	LEVEL(tables4_column3, 192, Y11)
+	LEVEL(column0, 0, Y8)
+	LEVEL(column1, 64, Y9)
+	LEVEL(column2, 128, Y10)
+	LEVEL(column3, 192, Y11)
 	ADDQ $256, DX
 	DECQ CX
 	JNE  quads
