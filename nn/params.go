@@ -318,7 +318,9 @@ func (b *binding) release(parts []tensor.Tensor) {
 func (b *binding) pack(j job, arena *tensor.Arena, pool *tensor.Pool) {
 	switch j.as {
 	case asTaps:
-		j.parts = []tensor.Tensor{tensor.Taps(j.parts[0])}
+		var scratch tensor.Arena
+		defer scratch.Free()
+		j.parts = []tensor.Tensor{tensor.Taps(&scratch, j.parts[0])}
 	case asWinograd:
 		j.dst.W = tensor.PackWinograd(arena, pool, j.parts[0])
 		return

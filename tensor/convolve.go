@@ -228,8 +228,8 @@ func (t *convolving) quantized(part, from, n int, cols [2]int) {
 }
 
 // Taps returns filters [out, in, KH, KW] as [out, KH, KW, in]: the columns of a [Convolution]. Types that store
-// elements in blocks become F32. It panics if t has not four axes.
-func Taps(t Tensor) Tensor {
+// elements in blocks become F32. The data are the arena's. It panics if t has not four axes.
+func Taps(arena *Arena, t Tensor) Tensor {
 	if len(t.Shape) != 4 {
 		panic(fmt.Sprintf("tensor.Taps: %v has not four axes", t))
 	}
@@ -238,7 +238,7 @@ func Taps(t Tensor) Tensor {
 		t = Widened(t)
 	}
 	size := t.Type.Size()
-	data := make([]byte, len(t.Data))
+	data := arena.Bytes(len(t.Data))
 	for o := range out {
 		from, to := t.Data[o*in*taps*size:][:in*taps*size], data[o*in*taps*size:][:in*taps*size]
 		for c := range in {

@@ -36,7 +36,7 @@ func newConvolution(rng *rand.Rand, format Format, g conv.Window, out int) *conv
 		binary.LittleEndian.PutUint32(filters.Data[4*i:], math.Float32bits(float32(rng.NormFloat64())))
 	}
 	c := &convolutionCase{Convolution: Convolution{
-		Dst: NewMat(g.Rows(), out), X: randomMat(rng, g.Pixels(), g.C), W: Pack(new(Arena), nil, format, Taps(filters)), Window: g,
+		Dst: NewMat(g.Rows(), out), X: randomMat(rng, g.Pixels(), g.C), W: Pack(new(Arena), nil, format, Taps(new(Arena), filters)), Window: g,
 		Bias: randomMat(rng, 1, out).Row(0), Sample: randomMat(rng, g.N, out), Plus: randomMat(rng, g.Rows(), out),
 	}}
 	for r := range out {
@@ -165,7 +165,7 @@ func TestConvolveParts(t *testing.T) {
 	var alone []*convolutionCase
 	for i, format := range []Format{FormatF32, FormatF16} {
 		c := newConvolution(rand.New(rand.NewPCG(7, uint64(i))), format, w.g, w.out)
-		half := Taps(c.filters)
+		half := Taps(new(Arena), c.filters)
 		if format == FormatF16 {
 			half.Type, half.Data = F16, nil
 			for _, row := range c.rounded {

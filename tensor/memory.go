@@ -1,6 +1,9 @@
 package tensor
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // heapBytes returns n zero bytes of the Go heap, aligned to 64, which the collector does not scan.
 func heapBytes(n int) []byte {
@@ -19,6 +22,18 @@ func Floats(n int) []float32 {
 		hugePages(unsafe.Slice((*byte)(unsafe.Add(p, skip)), (4*n-skip)&^(huge-1)))
 	}
 	return x
+}
+
+// MapFloats returns n zeros outside the garbage-collected heap where the system has a way to map memory, and what gives
+// them back. They must not be used any more then. It panics unless n is positive.
+func MapFloats(n int) (x []float32, free func()) {
+	if n < 1 {
+		panic(fmt.Sprintf("tensor.MapFloats: %d", n))
+	}
+	if m := mapMemory(4 * n); m != nil {
+		return view[float32](m[:4*n]), func() { unmapMemory(m) }
+	}
+	return Floats(n), func() {}
 }
 
 // view returns bytes as elements in the machine's own byte order. The bytes must be aligned to

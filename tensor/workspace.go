@@ -14,34 +14,41 @@ type Workspace struct {
 	chunks [][]float32
 	chunk  int // the chunk in use
 	used   int // floats taken from it
+	held   int // floats taken from all
+	most   int // that were held at a time
 	locals []any
 }
 
 // Mark is a position of a [Workspace] to release to.
-type Mark struct{ chunk, used int }
+type Mark struct{ chunk, used, held int }
+
+// roomFloats bounds the memory that is taken before it is needed.
+const roomFloats = 1 << 22
 
 // alignment is the granularity of slices in floats: 64 bytes, a cache line and a ZMM register.
 const alignment = 16
 
 // Mark returns the current position.
-func (w *Workspace) Mark() Mark { return Mark{w.chunk, w.used} }
+func (w *Workspace) Mark() Mark { return Mark{w.chunk, w.used, w.held} }
 
 // Release gives back everything taken since m. Slices taken since must not be used any more.
 func (w *Workspace) Release(m Mark) {
-	w.chunk, w.used = m.chunk, m.used
+	w.chunk, w.used, w.held = m.chunk, m.used, m.held
 	if m == (Mark{}) && len(w.chunks) > 1 {
 		// All is free: one chunk instead of several serves the next computation without a gap.
 		var total int
 		for _, c := range w.chunks {
 			total += len(c)
 		}
-		w.chunks = [][]float32{Floats(total)}
+		w.chunks = [][]float32{Floats(min(total, w.most+roomFloats))}
 	}
 }
 
 // Floats returns n floats of unspecified value.
 func (w *Workspace) Floats(n int) []float32 {
 	need := (n + alignment - 1) / alignment * alignment
+	w.held += need
+	w.most = max(w.most, w.held)
 	for ; w.chunk < len(w.chunks); w.chunk, w.used = w.chunk+1, 0 {
 		if c := w.chunks[w.chunk]; w.used+need <= len(c) {
 			s := c[w.used : w.used+n : w.used+n]
@@ -51,7 +58,7 @@ func (w *Workspace) Floats(n int) []float32 {
 	}
 	size := max(need, 1<<16)
 	if len(w.chunks) > 0 {
-		size = max(size, 2*len(w.chunks[len(w.chunks)-1]))
+		size = max(size, min(2*len(w.chunks[len(w.chunks)-1]), roomFloats))
 	}
 	w.chunks = append(w.chunks, Floats(size))
 	w.used = need

@@ -54,12 +54,32 @@ func (a *attention) apply(r *run, x nn.Image, _ *Context) {
 func (r *run) attendSelf(a nn.FullAttention, qkv *nn.Linear, x tensor.Mat, n int) tensor.Mat {
 	width := a.Heads * a.Dim
 	o := r.ws.Mat(x.Rows, width)
-	mark := r.ws.Mark()
-	h := r.ws.Mat(x.Rows, 3*width)
-	qkv.Project(h, x, tensor.Mat{}, r.ws)
-	caches := r.cachesFor(a, n)
-	a.Fill(caches, h.Columns(width, 2*width), h.Columns(2*width, 3*width), r.ws)
-	a.Attend(o, h.Columns(0, width), caches, r.ws)
-	r.ws.Release(mark)
+	r.together(x.Rows, n, func(samples, rows span) {
+		x, o := x.Slice(rows.from, rows.to), o.Slice(rows.from, rows.to)
+		h := r.ws.Mat(x.Rows, 3*width)
+		qkv.Project(h, x, tensor.Mat{}, r.ws)
+		caches := r.cachesFor(a, samples.to-samples.from)
+		a.Fill(caches, h.Columns(width, 2*width), h.Columns(2*width, 3*width), r.ws)
+		a.Attend(o, h.Columns(0, width), caches, r.ws)
+	})
 	return o
+}
+
+// span is what lies from one number to before another.
+type span struct{ from, to int }
+
+// attendRows bounds the rows of an attention that are computed together, one sample's at least: they are enough for all
+// threads, and memory does not grow with the samples.
+const attendRows = 4096
+
+// together calls f for some of n samples at a time, which have rows in all. What f takes from the workspace is given back.
+func (r *run) together(rows, n int, f func(samples, rows span)) {
+	each := rows / n
+	step := max(1, attendRows/each)
+	for from := 0; from < n; from += step {
+		to := min(from+step, n)
+		mark := r.ws.Mark()
+		f(span{from, to}, span{from * each, to * each})
+		r.ws.Release(mark)
+	}
 }

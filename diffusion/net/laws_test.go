@@ -132,6 +132,22 @@ func sameBits(t testing.TB, what string, got, want []float32) {
 	}
 }
 
+// TestLargeBatch: samples have the bits that each alone has where a batch is computed piece by piece: beyond the rows of one attention, the
+// floats of one feed and those of a mapped buffer.
+func TestLargeBatch(t *testing.T) {
+	const h, w = 41, 40
+	n := &networks[1]
+	f := n.make(t, open(t, n.name), net.Options{})
+	pool := tensor.NewPool(2)
+	defer pool.Close()
+	p := &net.Pass{WS: &tensor.Workspace{Pool: pool}}
+	samples := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
+	all := n.run(t, f, h, w, samples, p)
+	for _, s := range []int{3, 10} {
+		sameBits(t, "a sample alone", all[s*n.out*h*w:(s+1)*n.out*h*w], n.run(t, f, h, w, []int{s}, p))
+	}
+}
+
 // TestOneResult: a sample has the same bits on any number of threads and beside any others, at other times and of other
 // classes, in a workspace that other sizes went through, and while someone looks on.
 func TestOneResult(t *testing.T) {

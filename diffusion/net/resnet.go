@@ -48,8 +48,8 @@ func newResnet(p nn.Params, in, out int, o resnetOptions) *resnet {
 	return b
 }
 
-// apply computes dst, which may be x if the widths are equal. time [N, timeWidth] is the activated embedding.
-func (b *resnet) apply(r *run, dst, x nn.Image, time tensor.Mat) {
+// apply returns the output. time [N, timeWidth] is the activated embedding. An x that may be spent is overwritten and released, or returned.
+func (b *resnet) apply(r *run, x nn.Image, spend bool, time tensor.Mat) nn.Image {
 	mark := r.ws.Mark()
 	var term, scale, shift tensor.Mat
 	if b.time != nil {
@@ -58,16 +58,22 @@ func (b *resnet) apply(r *run, dst, x nn.Image, time tensor.Mat) {
 			scale, shift, term = term.Columns(0, b.out), term.Columns(b.out, 2*b.out), tensor.Mat{}
 		}
 	}
-	a := r.like(x, x.Cols)
+	dst, plus, a := x, x.Mat, x
+	if b.shortcut != nil { // with it x is needed no more
+		dst = r.like(x, b.out)
+		b.shortcut.Apply(dst, x, nn.Added{}, r.ws)
+		plus = dst.Mat
+	}
+	if b.shortcut == nil || !spend {
+		a = r.like(x, x.Cols)
+	}
 	b.norm1.Apply(a, x, nn.SiLU, tensor.Mat{}, tensor.Mat{}, r.ws)
 	h := r.like(x, b.out)
 	b.conv1.Apply(h, a, nn.Added{Sample: term}, r.ws)
 	r.release(a)
 	b.norm2.Apply(h, h, nn.SiLU, scale, shift, r.ws)
-	plus := x.Mat
-	if b.shortcut != nil {
-		b.shortcut.Apply(dst, x, nn.Added{}, r.ws)
-		plus = dst.Mat
+	if b.shortcut == nil && !spend {
+		dst = r.like(x, b.out)
 	}
 	b.conv2.Apply(dst, h, nn.Added{Plus: plus}, r.ws)
 	r.release(h)
@@ -75,4 +81,5 @@ func (b *resnet) apply(r *run, dst, x nn.Image, time tensor.Mat) {
 		nn.Scale(dst.Mat, 1/b.scale, dst.Mat, r.ws)
 	}
 	r.ws.Release(mark)
+	return dst
 }

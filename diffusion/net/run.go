@@ -3,6 +3,7 @@ package net
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/mminfer/mminfer/nn"
 	"github.com/mminfer/mminfer/tensor"
@@ -10,11 +11,13 @@ import (
 
 // run is a computation in progress, and the memory of its images: maps of different sizes live across blocks
 // and die in no order, so they come from a list of free buffers and not from the workspace's stack. It belongs to the workspace.
+// Large buffers are mapped, and unmapped at the end or when they are free and too small: the collector would keep as much again.
 type run struct {
 	ws     *tensor.Workspace
 	pass   *Pass
 	err    error // the first block that was not finite
 	free   [][]float32
+	mapped map[*float32]func() // by the first element: unmaps
 	caches map[nn.FullAttention][]*nn.KV
 }
 
@@ -25,10 +28,40 @@ func begin(p *Pass) *run {
 	return r
 }
 
-// end ends it.
+// end ends it. All images were released.
 func (r *run) end() error {
+	r.unmap()
 	r.pass = nil
 	return r.err
+}
+
+// mappedFloats is the size from which a buffer is mapped.
+const mappedFloats = 1 << 20
+
+// unmap unmaps the buffers that are free.
+func (r *run) unmap() {
+	r.free = slices.DeleteFunc(r.free, func(b []float32) bool {
+		unmap, ok := r.mapped[&b[:1][0]]
+		if ok {
+			unmap()
+			delete(r.mapped, &b[:1][0])
+		}
+		return ok
+	})
+}
+
+// floats returns memory of unspecified values that is not on the list of what is free.
+func (r *run) floats(n int) []float32 {
+	if n < mappedFloats {
+		return tensor.Floats(n)
+	}
+	r.unmap() // none of them was large enough
+	data, unmap := tensor.MapFloats(n)
+	if r.mapped == nil {
+		r.mapped = map[*float32]func(){}
+	}
+	r.mapped[&data[0]] = unmap
+	return data
 }
 
 // image returns images of unspecified values.
@@ -43,7 +76,7 @@ func (r *run) image(n, h, w, channels int) nn.Image {
 	}
 	var data []float32
 	if best < 0 {
-		data = tensor.Floats(need)
+		data = r.floats(need)
 	} else {
 		data = r.free[best][:need]
 		r.free[best] = r.free[len(r.free)-1]
@@ -114,11 +147,9 @@ func (r *run) block(name string, x nn.Image) {
 		return
 	}
 	for i := range x.Rows {
-		for c, v := range x.Row(i) {
-			if v-v != 0 {
-				r.err = fmt.Errorf("net: %s: channel %d of pixel %d of sample %d is %v: the first block with a value that is not finite", name, c, i%(x.H*x.W), i/(x.H*x.W), v)
-				return
-			}
+		if c := tensor.NotFinite(x.Row(i)); c >= 0 {
+			r.err = fmt.Errorf("net: %s: channel %d of pixel %d of sample %d is %v: the first block with a value that is not finite", name, c, i%(x.H*x.W), i/(x.H*x.W), x.Row(i)[c])
+			return
 		}
 	}
 }

@@ -76,17 +76,32 @@ func (b *transformerBlock) apply(r *run, x, a nn.Image, ctx *Context) {
 	b.out.Project(x.Mat, o, x.Mat, r.ws)
 
 	b.norm2.Apply(a.Mat, x.Mat, r.ws)
-	q := r.ws.Mat(x.Rows, x.Cols)
-	b.query.Project(q, a.Mat, tensor.Mat{}, r.ws)
-	b.Attend(o, q, ctx.layers[b.cross], r.ws)
+	r.together(x.Rows, x.N, func(samples, rows span) {
+		q := r.ws.Mat(rows.to-rows.from, x.Cols)
+		b.query.Project(q, a.Slice(rows.from, rows.to), tensor.Mat{}, r.ws)
+		b.Attend(o.Slice(rows.from, rows.to), q, ctx.layers[b.cross][samples.from:samples.to], r.ws)
+	})
 	b.crossOut.Project(x.Mat, o, x.Mat, r.ws)
 	r.ws.Release(mark)
 
 	b.norm3.Apply(a.Mat, x.Mat, r.ws)
+	step := max(1, feedFloats/(8*x.Cols))
+	for from := 0; from < x.Rows; from += step {
+		to := min(from+step, x.Rows)
+		b.feed(r, x.Slice(from, to), a.Slice(from, to))
+	}
+}
+
+// feedFloats bounds the inner rows of the network behind the attentions that are in memory at a time.
+const feedFloats = 1 << 21
+
+// feed adds the network of a's rows to x.
+func (b *transformerBlock) feed(r *run, x, a tensor.Mat) {
+	mark := r.ws.Mark()
 	h := r.ws.Mat(x.Rows, 8*x.Cols)
-	b.up.Project(h, a.Mat, tensor.Mat{}, r.ws)
+	b.up.Project(h, a, tensor.Mat{}, r.ws)
 	values, gates := h.Columns(0, 4*x.Cols), h.Columns(4*x.Cols, 8*x.Cols)
 	nn.GELUMul(gates, gates, values, r.ws)
-	b.down.Project(x.Mat, gates, x.Mat, r.ws)
+	b.down.Project(x, gates, x, r.ws)
 	r.ws.Release(mark)
 }

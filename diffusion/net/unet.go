@@ -155,9 +155,7 @@ func (u *unet) forward(r *run, x nn.Image, time tensor.Mat, ctx *Context) nn.Ima
 	for i := range u.down {
 		skips = u.down[i].downward(r, skips, time, ctx)
 	}
-	last := skips[len(skips)-1]
-	h = r.like(last, last.Cols)
-	u.mid.middle(r, h, last, time, ctx)
+	h = u.mid.middle(r, skips[len(skips)-1], false, time, ctx)
 	for i := range u.up {
 		h, skips = u.up[i].upward(r, h, skips, time, ctx)
 	}
@@ -183,23 +181,21 @@ func finish(r *run, h nn.Image, norm *nn.GroupNorm, out *nn.Conv2D, prefix strin
 	return y
 }
 
-// layer applies resnet j and its attention.
-func (l *level) layer(r *run, j int, dst, x nn.Image, time tensor.Mat, ctx *Context) {
-	l.resnets[j].apply(r, dst, x, time)
-	r.block(l.names[j][0], dst)
+// layer applies resnet j and its attention. An x that may be spent is the caller's no more.
+func (l *level) layer(r *run, j int, x nn.Image, spend bool, time tensor.Mat, ctx *Context) nn.Image {
+	y := l.resnets[j].apply(r, x, spend, time)
+	r.block(l.names[j][0], y)
 	if j < len(l.attentions) {
-		l.attentions[j].apply(r, dst, ctx)
-		r.block(l.names[j][1], dst)
+		l.attentions[j].apply(r, y, ctx)
+		r.block(l.names[j][1], y)
 	}
+	return y
 }
 
 // downward applies a level to the last image kept, and keeps every output.
 func (l *level) downward(r *run, skips []nn.Image, time tensor.Mat, ctx *Context) []nn.Image {
-	for j, b := range l.resnets {
-		x := skips[len(skips)-1]
-		h := r.like(x, b.out)
-		l.layer(r, j, h, x, time, ctx)
-		skips = append(skips, h)
+	for j := range l.resnets {
+		skips = append(skips, l.layer(r, j, skips[len(skips)-1], false, time, ctx))
 	}
 	x := skips[len(skips)-1]
 	if l.scale != nil {
@@ -218,26 +214,25 @@ func (l *level) halve(r *run, x nn.Image) nn.Image {
 	return y
 }
 
-// middle applies the middle block. dst may be x.
-func (l *level) middle(r *run, dst, x nn.Image, time tensor.Mat, ctx *Context) {
-	l.layer(r, 0, dst, x, time, ctx)
-	l.layer(r, 1, dst, dst, time, ctx)
-	r.block(l.name, dst)
+// middle applies the middle block to x, which may be spent or not.
+func (l *level) middle(r *run, x nn.Image, spend bool, time tensor.Mat, ctx *Context) nn.Image {
+	h := l.layer(r, 0, x, spend, time, ctx)
+	h = l.layer(r, 1, h, true, time, ctx)
+	r.block(l.name, h)
+	return h
 }
 
 // upward applies a level to h, which it releases, and the images kept last, which it releases too. The size
 // above is that of the next one kept.
 func (l *level) upward(r *run, h nn.Image, skips []nn.Image, time tensor.Mat, ctx *Context) (nn.Image, []nn.Image) {
-	for j, b := range l.resnets {
+	for j := range l.resnets {
 		skip := skips[len(skips)-1]
 		skips = skips[:len(skips)-1]
 		both := r.like(h, h.Cols+skip.Cols)
 		nn.Concat(both.Mat, h.Mat, skip.Mat, r.ws)
 		r.release(h)
 		r.release(skip)
-		h = r.like(both, b.out)
-		l.layer(r, j, h, both, time, ctx)
-		r.release(both)
+		h = l.layer(r, j, both, true, time, ctx)
 	}
 	if l.scale != nil {
 		next := skips[len(skips)-1]

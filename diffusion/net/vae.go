@@ -165,18 +165,10 @@ func (c *coder) start(r *run, x nn.Image) nn.Image {
 	return h
 }
 
-// layers applies the resnets of a level to h, which it releases or changes.
+// layers applies the resnets of a level to h, which it spends.
 func (l *level) layers(r *run, h nn.Image) nn.Image {
-	for j, b := range l.resnets {
-		y := h
-		if b.out != h.Cols {
-			y = r.like(h, b.out)
-		}
-		l.layer(r, j, y, h, tensor.Mat{}, nil)
-		if b.out != h.Cols {
-			r.release(h)
-		}
-		h = y
+	for j := range l.resnets {
+		h = l.layer(r, j, h, true, tensor.Mat{}, nil)
 	}
 	return h
 }
@@ -212,7 +204,7 @@ func (v *VAE) Decode(dst, z []float32, n, h, w int, p *Pass) error {
 	r := begin(p)
 	x := quantize(r, v.postQuant, "post_quant_conv", r.load(z, n, v.Latent, h, w))
 	x = v.decoder.start(r, x)
-	v.decoder.mid.middle(r, x, x, tensor.Mat{}, nil)
+	x = v.decoder.mid.middle(r, x, true, tensor.Mat{}, nil)
 	for i := range v.decoder.levels {
 		l := &v.decoder.levels[i]
 		x = l.layers(r, x)
@@ -251,7 +243,7 @@ func (v *VAE) Encode(dst, x []float32, n, h, w int, p *Pass) error {
 		}
 		r.block(l.name, y)
 	}
-	v.encoder.mid.middle(r, y, y, tensor.Mat{}, nil)
+	y = v.encoder.mid.middle(r, y, true, tensor.Mat{}, nil)
 	y = quantize(r, v.quant, "quant_conv", v.encoder.finish(r, y))
 	store(dst, y)
 	r.release(y)
