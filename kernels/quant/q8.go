@@ -5,6 +5,7 @@ package quant
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/x448/float16"
 )
@@ -67,7 +68,7 @@ func q8BlockGeneric(quants, scales []byte, columns []float32) {
 		}
 		inv := 1 / s
 		for i, v := range row {
-			quants[(i/4*Rows+r)*4+i%4] = byte(round(max(-127, min(127, v*inv))) + 128)
+			quants[(i/4*Rows+r)*4+i%4] = byte(roundQ8(v*inv, s) + 128)
 		}
 	}
 }
@@ -84,9 +85,18 @@ func Q8Round(row []float32) {
 		}
 		inv := 1 / s
 		for i, v := range block {
-			block[i] = float32(round(max(-127, min(127, v*inv)))) * s
+			block[i] = float32(roundQ8(v*inv, s)) * s
 		}
 	}
+}
+
+// roundQ8 rounds v, a weight by the inverse of its scale, to an integer within ±127. Only under the
+// largest scale can v be too large to be rounded first.
+func roundQ8(v, scale float32) int32 {
+	if scale == largest {
+		v = max(-127, min(127, v))
+	}
+	return max(-127, min(127, round(v)))
 }
 
 // Q8At returns element (r, i) of a panel of k columns.
@@ -97,11 +107,11 @@ func Q8At(panel []byte, k, r, i int) float32 {
 
 // weightScale is a block's scale in half precision.
 func weightScale(block []float32) float16.Float16 {
-	var m float32
+	var top uint32 // |w| as an integer orders floats, and NaN above them
 	for _, v := range block {
-		m = max(m, v, -v)
+		top = max(top, math.Float32bits(v)&0x7fffffff)
 	}
-	return float16.Fromfloat32(min(m/127, 65504))
+	return float16.Fromfloat32(min(math.Float32frombits(top)/127, largest))
 }
 
 // Q8Copy copies block b of row r of a panel of k columns to row to of another.
