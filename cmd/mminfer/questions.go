@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,7 +24,23 @@ const questionFormat = `Questions are a file of JSON lines, of any of three kind
       each choice is scored by the log-probability of its text after the context
   {"contexts": ["The cup, the cup", "The cup, the shelf"], "continuation": "is full.", "answer": 0}
       the same text after each context
-Accuracy is averaged over subjects.`
+The answer is the number of a choice, from 0. Acc counts the most probable choice as the
+answer given, acc_norm the most probable for each of its characters; both are averaged
+over subjects.`
+
+// questionsText tells what was asked, and how many answers a guess gets right.
+func questionsText(questions []subnet.Question) string {
+	right, of := map[string]float64{}, map[string]float64{}
+	for _, q := range questions {
+		right[q.Subject] += 1 / float64(len(q.Choices))
+		of[q.Subject]++
+	}
+	mean := 0.0
+	for _, subject := range slices.Sorted(maps.Keys(of)) {
+		mean += right[subject] / of[subject] / float64(len(of))
+	}
+	return fmt.Sprintf("%s of %s; guesses would get %.1f %% right", plural(len(questions), "question"), plural(len(of), "subject"), 100*mean)
+}
 
 // questionLine is a line of a file of questions.
 type questionLine struct {
@@ -57,11 +76,11 @@ func (r questionReader) read(path string, most int) (questions []subnet.Question
 		if most > 0 && len(questions) == most {
 			break
 		}
-		var q questionLine
-		if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
-			return nil, fmt.Errorf("%s: line %d: %w", path, n, err)
+		var question subnet.Question
+		q, err := parseQuestion(lines.Bytes())
+		if err == nil {
+			question, err = r.question(q)
 		}
-		question, err := r.question(q)
 		if err != nil {
 			return nil, fmt.Errorf("%s: line %d: %w", path, n, err)
 		}
@@ -74,6 +93,24 @@ func (r questionReader) read(path string, most int) (questions []subnet.Question
 		return nil, fmt.Errorf("%s: found no questions", path)
 	}
 	return questions, nil
+}
+
+// parseQuestion reads a line. It may have keys that are not used here.
+func parseQuestion(line []byte) (q questionLine, err error) {
+	err = json.Unmarshal(line, &q)
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &kind) && kind.Field == "answer":
+		return q, fmt.Errorf("answer: found a %s, expected the number of a choice, from 0", kind.Value)
+	case errors.As(err, &kind) && kind.Field != "":
+		return q, fmt.Errorf("%s: found a %s, expected %s", kind.Field, kind.Value, map[bool]string{true: "a list of texts", false: "a text"}[kind.Type.Kind() == reflect.Slice])
+	case errors.As(err, &kind):
+		return q, fmt.Errorf("found a JSON %s, expected an object on each line", kind.Value)
+	case errors.As(err, &syntax):
+		return q, fmt.Errorf("expected a JSON object on each line: %w", err)
+	}
+	return q, err
 }
 
 func (r questionReader) question(q questionLine) (subnet.Question, error) {
@@ -91,8 +128,20 @@ func (r questionReader) question(q questionLine) (subnet.Question, error) {
 	default:
 		return out, errors.New("expected question and choices, context and choices, or contexts and continuation")
 	}
-	if n := max(len(choices), len(q.Contexts)); q.Answer == nil || *q.Answer < 0 || *q.Answer >= n {
-		return out, fmt.Errorf("answer: expected a number from 0 to %d", n-1)
+	n := max(len(choices), len(q.Contexts))
+	if n < 2 {
+		return out, fmt.Errorf("found %d choice, expected at least 2", n)
+	}
+	if q.Answer == nil {
+		return out, fmt.Errorf("answer: missing, expected a number from 0 to %d", n-1)
+	}
+	if *q.Answer < 0 || *q.Answer >= n {
+		return out, fmt.Errorf("answer: found %d, expected a number from 0 to %d", *q.Answer, n-1)
+	}
+	for i, text := range append(slices.Clone(q.Choices), q.Contexts...) {
+		if strings.TrimSpace(text) == "" {
+			return out, fmt.Errorf("choice %d: found an empty text", i)
+		}
 	}
 	out.Answer = *q.Answer
 	if choices == nil {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -108,10 +110,28 @@ func (e *shapeEval) run(ctx context.Context, _ []string) error {
 			return err
 		}
 	}
-	if err := writeShapes(e.out, e.form.value, rows); err != nil || e.plot == "" {
+	if err := writeShapes(e.out, e.form.value, rows); err != nil {
 		return err
 	}
+	if e.form.value == "md" {
+		fmt.Fprintf(e.out, "\n%s.\n", e.about())
+	}
+	if e.plot == "" {
+		return nil
+	}
 	return e.draw(rows)
+}
+
+// about tells what was read.
+func (e *shapeEval) about() string {
+	var parts []string
+	if e.read != nil {
+		parts = append(parts, fmt.Sprintf("%s of %d tokens", plural(len(e.read), "window"), e.window.value))
+	}
+	if e.asked != nil {
+		parts = append(parts, questionsText(e.asked))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // prepare reads text and questions.
@@ -190,7 +210,7 @@ func (e *shapeEval) speed(ctx context.Context, all []*shapeModel, rows []shapeRo
 
 // draw plots quality against time: a line for each width, through the depths.
 func (e *shapeEval) draw(rows []shapeRow) error {
-	c := chart.Chart{Title: modelName(e.dir) + ": quality and time of shapes", X: "milliseconds a token", Y: "perplexity"}
+	c := chart.Chart{Title: modelName(e.dir) + ": quality and time of shapes", X: "time, milliseconds a token; numbers beside points are layers", Y: "perplexity", ScaleX: chart.Near}
 	of := func(r *shapeRow) *float64 { return r.Perplexity }
 	if e.text == "" {
 		c.Y, of = "questions answered, %", func(r *shapeRow) *float64 {
@@ -199,14 +219,19 @@ func (e *shapeEval) draw(rows []shapeRow) error {
 		}
 	}
 	at := map[float64]int{}
+	least, most := math.Inf(1), 0.0
 	for i := range rows {
 		r := &rows[i]
 		if _, ok := at[r.shape.Width]; !ok {
 			at[r.shape.Width] = len(c.Series)
 			c.Series = append(c.Series, chart.Series{Name: fmt.Sprintf("width %.4g", r.shape.Width)})
 		}
-		s := &c.Series[at[r.shape.Width]]
-		s.X, s.Y = append(s.X, *r.Measured), append(s.Y, *of(r))
+		s, y := &c.Series[at[r.shape.Width]], *of(r)
+		s.X, s.Y, s.Labels = append(s.X, *r.Measured), append(s.Y, y), append(s.Labels, strconv.Itoa(r.Layers))
+		least, most = min(least, y), max(most, y)
+	}
+	if e.text != "" && most > 5*least {
+		c.Y, c.ScaleY = "perplexity, logarithmic", chart.Octaves
 	}
 	return e.replaceFile(e.plot, func(w io.Writer) error { return c.SVG(w) })
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,8 @@ func (a *app) subnetSearchCommand() *cobra.Command {
 		Long: `Search finds the shape with the most parameters that keeps to a time for each token,
 to a memory, to a number of parameters, or to all that are given. For a time it
 measures a grid of shapes once (the result is kept beside the strategy), fits a time
-for each layer and each byte, and measures the shape it found.
+for each layer and each byte, and measures the shape it found; where that takes longer
+than was predicted, and too long, smaller ones take its place.
 
 With --text it compares the largest shapes that fit, and takes the one that predicts
 the text best: neither fewer layers nor less of each is always better.`,
@@ -97,33 +99,31 @@ func (s *shapeSearch) run(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	fitting, nearest, err := s.fitting(model)
+	rows, nearest, err := s.allowed(model)
 	if err != nil {
 		return err
 	}
-	if len(fitting) == 0 {
-		return fmt.Errorf("no shape keeps to the limits; the nearest is %s: %s parameters, %s%s", nearest.Shape, countText(nearest.Params), bytesText(nearest.Bytes), predictedText(nearest))
+	if len(rows) == 0 {
+		return fmt.Errorf("no shape keeps to the limits; the nearest is %s: %s parameters, %s", nearest.Shape, countText(nearest.Params), bytesText(nearest.Bytes))
 	}
+	rows = s.quickFirst(rows)
 	if s.text != "" {
-		fitting = fitting[:min(len(fitting), s.candidates.value)]
-		if err := s.compare(ctx, fitting); err != nil {
+		some := rows[:min(len(rows), s.candidates.value)]
+		if err := s.compare(ctx, some); err != nil {
 			return err
 		}
-		slices.SortStableFunc(fitting, func(a, b shapeRow) int { return int(math.Copysign(1, *a.NLL-*b.NLL)) })
+		slices.SortStableFunc(some, func(a, b shapeRow) int { return cmp.Compare(*a.NLL, *b.NLL) })
 	}
-	return s.tell(ctx, fitting)
+	best, err := s.settle(rows, func(r *shapeRow) error { return s.measure(ctx, r) })
+	if err != nil {
+		return err
+	}
+	return s.tell(rows, best)
 }
 
-func predictedText(r shapeRow) string {
-	if r.Predicted == nil {
-		return ""
-	}
-	return fmt.Sprintf(", %.2f ms a token", *r.Predicted)
-}
-
-// fitting returns the shapes that keep to the limits, those of most parameters first, and the one that
-// is nearest to them.
-func (s *shapeSearch) fitting(model *subnet.TimeModel) (rows []shapeRow, nearest shapeRow, err error) {
+// allowed returns the shapes that keep to the limits of memory and parameters, those of most parameters
+// first, with the times that are predicted; and the shape that is nearest to those limits.
+func (s *shapeSearch) allowed(model *subnet.TimeModel) (rows []shapeRow, nearest shapeRow, err error) {
 	least := math.Inf(1)
 	err = s.each(s.family.Shapes(), func(b *shapeModel) error {
 		r := s.row(b)
@@ -132,9 +132,7 @@ func (s *shapeSearch) fitting(model *subnet.TimeModel) (rows []shapeRow, nearest
 			r.Predicted = &ms
 		}
 		over := 0.0 // the worst ratio to a limit
-		for _, l := range []struct{ is, most float64 }{
-			{float64(r.Bytes), 1e6 * s.memory.value}, {float64(r.Params), s.params.n}, {deref(r.Predicted), s.latency.value},
-		} {
+		for _, l := range []struct{ is, most float64 }{{float64(r.Bytes), 1e6 * s.memory.value}, {float64(r.Params), s.params.n}} {
 			if l.most > 0 {
 				over = max(over, l.is/l.most)
 			}
@@ -147,16 +145,57 @@ func (s *shapeSearch) fitting(model *subnet.TimeModel) (rows []shapeRow, nearest
 		}
 		return nil
 	})
-	slices.SortStableFunc(rows, func(a, b shapeRow) int { return int(math.Copysign(1, float64(b.Params-a.Params))) })
+	slices.SortStableFunc(rows, func(a, b shapeRow) int { return cmp.Compare(b.Params, a.Params) })
 	return rows, nearest, err
 }
 
-// deref returns what p points to, and the zero value for nil.
-func deref(p *float64) float64 {
-	if p == nil {
-		return 0
+// quickFirst leaves out the shapes that are predicted to take too long; where all are, it keeps the fastest.
+func (s *shapeSearch) quickFirst(rows []shapeRow) []shapeRow {
+	if s.latency.value == 0 {
+		return rows
 	}
-	return *p
+	fastest := slices.MinFunc(rows, func(a, b shapeRow) int { return cmp.Compare(*a.Predicted, *b.Predicted) })
+	rows = slices.DeleteFunc(rows, func(r shapeRow) bool { return *r.Predicted > s.latency.value })
+	if len(rows) == 0 {
+		return []shapeRow{fastest}
+	}
+	return rows
+}
+
+// mostTries is how many shapes are measured until one keeps to the latency.
+const mostTries = 6
+
+// settle measures shapes, the best first, until one keeps to the latency, and returns which. After a miss
+// it is the next one that would if the prediction is as wrong for it; the last that it tries is the fastest.
+func (s *shapeSearch) settle(rows []shapeRow, measure func(r *shapeRow) error) (best int, err error) {
+	limit, slower, at := s.latency.value, 1.0, 0
+	fastest := 0
+	for i := range rows {
+		if limit > 0 && *rows[i].Predicted < *rows[fastest].Predicted {
+			fastest = i
+		}
+	}
+	for try := 1; ; try++ {
+		r := &rows[at]
+		if err := measure(r); err != nil || limit == 0 || *r.Measured <= limit {
+			return at, err
+		}
+		if rows[fastest].Measured != nil {
+			break
+		}
+		slower = max(slower, *r.Measured / *r.Predicted)
+		at = slices.IndexFunc(rows, func(r shapeRow) bool { return r.Measured == nil && slower**r.Predicted <= limit })
+		if at < 0 || try == mostTries-1 {
+			at = fastest
+		}
+		fmt.Fprintf(s.stderr, "%s takes %.2f ms a token, %.2f were predicted: trying %s\n", r.Shape, *r.Measured, *r.Predicted, rows[at].Shape)
+	}
+	for i, r := range rows {
+		if r.Measured != nil && *r.Measured < *rows[fastest].Measured {
+			fastest = i
+		}
+	}
+	return 0, fmt.Errorf("no shape keeps to %g ms a token; the fastest is %s: %.2f ms", limit, rows[fastest].Shape, *rows[fastest].Measured)
 }
 
 // compare reads the text with each shape.
@@ -192,10 +231,9 @@ func (s *shapeSearch) compare(ctx context.Context, rows []shapeRow) error {
 	return nil
 }
 
-// tell measures the best shape and writes it and those that came next.
-func (s *shapeSearch) tell(ctx context.Context, rows []shapeRow) error {
-	best := &rows[0]
-	b, err := s.build(best.shape)
+// measure measures the time of a shape.
+func (s *shapeSearch) measure(ctx context.Context, r *shapeRow) error {
+	b, err := s.build(r.shape)
 	if err != nil {
 		return err
 	}
@@ -205,11 +243,21 @@ func (s *shapeSearch) tell(ctx context.Context, rows []shapeRow) error {
 		return err
 	}
 	wall, cpu := 1e3*times[0].Seconds, 1e3*times[0].CPU
-	best.Measured, best.CPU = &wall, &cpu
-	rows = rows[:min(len(rows), s.candidates.value)]
-	if s.json {
-		return writeJSON(s.out, rows)
+	r.Measured, r.CPU = &wall, &cpu
+	return nil
+}
+
+// tell writes the best shape, and those that came next.
+func (s *shapeSearch) tell(rows []shapeRow, best int) error {
+	out := []shapeRow{rows[best]}
+	for i, r := range rows {
+		if i != best && len(out) < s.candidates.value {
+			out = append(out, r)
+		}
 	}
-	fmt.Fprintf(s.out, "%s\n\n", best.Shape)
-	return writeShapes(s.out, "md", rows)
+	if s.json {
+		return writeJSON(s.out, out)
+	}
+	fmt.Fprintf(s.out, "%s\n\n", out[0].Shape)
+	return writeShapes(s.out, "md", out)
 }

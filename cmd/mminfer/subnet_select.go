@@ -255,7 +255,7 @@ func (s *selection) program(ctx context.Context, state *selectionState) (map[int
 	err = d.Run(ctx, judge, func(c subnet.Cell) error {
 		if s.verbose && c.Considered != stage {
 			stage = c.Considered
-			fmt.Fprintf(s.stderr, "last %d layers considered; %s\n", stage, eta.text(int64(d.Cells())))
+			fmt.Fprintf(s.stderr, "layer %d may go: %d of %s\n", d.Layers-d.KeepLast-stage, len(d.Known), eta.text(int64(d.Cells())))
 		}
 		eta.measured(c)
 		bar.set(int64(len(d.Known)), int64(d.Cells()))
@@ -314,6 +314,9 @@ func (s *selection) write(strategy *subnet.Strategy) error {
 		metric := s.metric.value
 		if s.by.value == "influence" {
 			metric = "influence removed"
+		}
+		if s.by.value == "program" && s.asked != nil {
+			fmt.Fprintf(s.out2(), "%s.\n\n", questionsText(s.asked))
 		}
 		fmt.Fprintf(w, "layers\t%s\tremoved\n", metric)
 		for _, m := range slices.Sorted(maps.Keys(strategy.Depths)) {

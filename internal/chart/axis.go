@@ -14,12 +14,14 @@ type axis struct {
 
 // newAxis returns an axis that has room for the numbers v.
 func newAxis(s Scale, v []float64, from, to float64) axis {
-	a := axis{log: s != Linear, from: from, to: to}
+	a := axis{log: s.log(), from: from, to: to}
 	switch low, high := slices.Min(v), slices.Max(v); s {
 	case Octaves:
 		a.ticks = powers(2, low, high)
 	case Decades:
 		a.ticks = powers(10, low, high)
+	case Near:
+		a.ticks = ticks(low, high)
 	default:
 		a.ticks = ticks(min(low, 0), high)
 	}

@@ -13,7 +13,7 @@ type Series struct {
 	Name   string
 	Family string // series of one family share a colour and differ in dashes; "" is no family
 	X, Y   []float64
-	Labels []string // of the points, beside them; none, or one for each
+	Labels []string // of the points, beside them where there is room; none, or one for each
 	Points bool     // points alone, without a line between them
 }
 
@@ -25,7 +25,10 @@ const (
 	Linear  Scale = iota // from zero, or the least number if that is less
 	Octaves              // logarithmic, marked at powers of two
 	Decades              // logarithmic, marked at powers of ten
+	Near                 // linear, from the least number to the greatest
 )
+
+func (s Scale) log() bool { return s == Octaves || s == Decades }
 
 // Chart is a picture of some series. A linear vertical axis begins at zero and has no place for less.
 type Chart struct {
@@ -80,7 +83,7 @@ func (c Chart) check(s Series) error {
 	for i, x := range s.X {
 		y := s.Y[i]
 		outside := !(math.Abs(x) <= math.MaxFloat64 && y >= 0 && y <= math.MaxFloat64)
-		if outside || c.ScaleX != Linear && x <= 0 || c.ScaleY != Linear && y <= 0 {
+		if outside || c.ScaleX.log() && x <= 0 || c.ScaleY.log() && y <= 0 {
 			return fmt.Errorf("chart: %s: (%v, %v) has no place on the axes", s.Name, x, y)
 		}
 	}

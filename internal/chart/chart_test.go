@@ -61,6 +61,14 @@ func TestTicks(t *testing.T) {
 	}
 }
 
+// A near axis begins at the numbers, others at zero.
+func TestScales(t *testing.T) {
+	v := []float64{6.7, 8.6}
+	if near, far := newAxis(Near, v, left, right), newAxis(Linear, v, left, right); near.ticks[0] < 6.5 || near.at(8.6) > right || far.ticks[0] != 0 {
+		t.Errorf("found %v and %v", near.ticks, far.ticks)
+	}
+}
+
 func TestPowers(t *testing.T) {
 	for _, c := range []struct{ base, low, high, first, last float64 }{
 		{2, 1024, 103000, 1024, 131072},

@@ -70,7 +70,8 @@ func (b box) covers(c box) bool {
 	return b.left < c.right && c.left < b.right && b.top < c.bottom && c.top < b.bottom
 }
 
-// labels writes the labels of a series where they cover no point and no other label, if there is such a place.
+// labels writes the labels of a series where they cover no point and no other label; those for which there
+// is no such place are left out.
 func (d *drawing) labels(s Series, k stroke) {
 	for i, label := range s.Labels {
 		x, y := d.x.at(s.X[i]), d.y.at(s.Y[i])
@@ -85,7 +86,10 @@ func (d *drawing) labels(s Series, k stroke) {
 		free := slices.IndexFunc(places, func(p box) bool {
 			return p.right <= right && p.bottom <= bottom && !slices.ContainsFunc(d.boxes, p.covers)
 		})
-		p := places[max(free, 0)]
+		if free < 0 {
+			continue
+		}
+		p := places[free]
 		d.boxes = append(d.boxes, p)
 		d.text(p.left, p.bottom-2, fmt.Sprintf(`font-size="11" fill="%s"`, k.colour), label)
 	}
