@@ -29,8 +29,8 @@ type Convolution struct {
 const (
 	// stripPixels is how many output pixels pass the panels together: what the product takes.
 	stripPixels = 120
-	// patchFloats bounds the patches of a part: a run of them stays in the second-level cache.
-	patchFloats = 1 << 18
+	// patchElements bounds the patches of a part in 8 bits, which take 3 bytes an element: they stay in the second-level cache.
+	patchElements = 1 << 17
 )
 
 // Convolve runs a convolution on the workspace's pool. Dst and X do not overlap. It panics if sizes disagree.
@@ -136,7 +136,7 @@ func (t *convolving) plan(c Convolution, ws *Workspace) {
 	strip := stripPixels
 	if c.W.Format.Quantised() {
 		t.run = c.W.Cols
-		strip = min(strip, max(12, patchFloats/c.W.Cols))
+		strip = min(strip, max(tileTokens, patchElements/c.W.Cols))
 	}
 	t.split = newSplit(c.Dst.Rows, strip, gemm.Panels(c.W.Rows), ws.Pool.Threads()*partsPerThread)
 	all := t.strip * t.parts()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,11 +16,12 @@ import (
 )
 
 // replaceFile writes a file of the given name so that at any moment the name holds the old
-// contents or all of the new: they are written beside it, brought to the disk and renamed.
+// contents or all of the new: they are written beside it, brought to the disk and renamed. Who may read the file is as if it had been
+// written in place: what was there before says it, and else the process's umask.
 func (a *app) replaceFile(name string, write func(w io.Writer) error) (err error) {
 	a.saving.Lock()
 	defer a.saving.Unlock()
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	f, err := createBeside(name)
 	if err != nil {
 		return err
 	}
@@ -39,6 +42,24 @@ func (a *app) replaceFile(name string, write func(w io.Writer) error) (err error
 		return err
 	}
 	return syncDir(filepath.Dir(name))
+}
+
+// createBeside creates a file of another name in the directory of the named one, with its permissions if it exists.
+func createBeside(name string) (f *os.File, err error) {
+	const tries = 100
+	for range tries {
+		beside := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%d", filepath.Base(name), rand.Uint64()))
+		if f, err = os.OpenFile(beside, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if old, err := os.Stat(name); err == nil && old.Mode().IsRegular() {
+		_ = f.Chmod(old.Mode().Perm()) // where the system has no such thing, all files are alike
+	}
+	return f, nil
 }
 
 // syncDir brings a directory's entries to the disk, where the system knows such a thing.
