@@ -198,6 +198,9 @@ type Info struct {
 
 	Shape string    `json:"shape,omitempty"` // of a subnet
 	Gates []float32 `json:"gates,omitempty"` // of its adapter's experts
+
+	// Untrained reports a shape that the adapter's recipe does not train: less is to be expected of it.
+	Untrained bool `json:"untrained,omitempty"`
 }
 
 // Info returns the model's description.
@@ -209,6 +212,7 @@ func (e *Engine) Info() Info {
 	}
 	if e.subnet != nil {
 		i.Shape, i.Gates = e.subnet.Shape.String(), e.subnet.Gates
+		i.Untrained = e.family.Adapted() && !e.family.Trained(e.subnet.Shape)
 	}
 	return i
 }

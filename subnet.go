@@ -120,7 +120,7 @@ func (e *Engine) build(o options) (err error) {
 	if err != nil {
 		return errors.Join(err, f.close())
 	}
-	if f.Adapted() && !f.Trained(e.subnet.Shape) {
+	if e.Info().Untrained {
 		o.logger.Warn("the adapter's recipe does not train this shape", "shape", e.subnet.Shape.String())
 	}
 	return nil

@@ -97,7 +97,13 @@ func (b *bench) run(ctx context.Context, _ []string) error {
 	if b.json {
 		b.form.value = "jsonl"
 	}
-	b.w = newBenchWriter(b.form.value, b.out, modelName(b.dir))
+	widest := modelName(b.dir)
+	for _, shape := range b.shapes.values {
+		if name := modelName(b.dir) + " " + shape.Shape.String(); len(name) > len(widest) {
+			widest = name
+		}
+	}
+	b.w = newBenchWriter(b.form.value, b.out, widest)
 	stop, err := startCPUProfile(b.cpuProfile)
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ type benchWriter interface {
 	end() error
 }
 
+// newBenchWriter returns a writer of a form; model is the widest name that rows will have.
 func newBenchWriter(form string, w io.Writer, model string) benchWriter {
 	switch form {
 	case "csv":
@@ -78,7 +79,7 @@ func (w *csvRows) row(r benchRow) error {
 	if !w.headed {
 		w.headed = true
 		_ = w.w.Write([]string{"model", "type", "quant", "threads", "test", "sessions", "tok_s", "tok_s_sd", "cpu_s", "reps", "size_bytes",
-			"params", "bytes_per_token", "peak", "share", "isa"}) // Error tells
+			"params", "bytes_per_token", "peak", "share", "isa", "shape"}) // Error tells
 	}
 	cpu := ""
 	if r.CPU != nil {
@@ -87,7 +88,7 @@ func (w *csvRows) row(r benchRow) error {
 	float := func(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
 	_ = w.w.Write([]string{r.Model, r.Type, r.Quant, strconv.Itoa(r.Threads), r.Test, strconv.Itoa(r.Sessions), float(r.Rate), float(r.Deviation), cpu,
 		strconv.Itoa(r.Reps), strconv.FormatInt(r.Bytes, 10), strconv.FormatInt(r.Params, 10), strconv.FormatInt(r.BytesPerToken, 10), float(r.Peak),
-		float(r.Share), r.ISA})
+		float(r.Share), r.ISA, r.Shape})
 	w.w.Flush()
 	return w.w.Error()
 }

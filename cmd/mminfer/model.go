@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -86,7 +87,7 @@ func (a *app) open(ctx context.Context, m *modelFlags, more ...mminfer.Option) (
 		mminfer.WithThreads(m.threads.value), mminfer.WithFormat(m.quant.Format), mminfer.WithKV(kvFormats[m.kv.value]), mminfer.WithProgress(bar.set),
 	}
 	opts = append(append(opts, m.subnet.options()...), more...)
-	return await(ctx, func() (*mminfer.Engine, error) {
+	e, err := await(ctx, func() (*mminfer.Engine, error) {
 		name, ok := builtin(m.dir)
 		switch {
 		case m.dir == "" && m.pictures:
@@ -96,7 +97,15 @@ func (a *app) open(ctx context.Context, m *modelFlags, more ...mminfer.Option) (
 		}
 		return mminfer.Open(m.dir, opts...)
 	})
+	if err == nil && e.Info().Untrained {
+		bar.done()
+		fmt.Fprintf(a.stderr, untrained, e.Info().Shape)
+	}
+	return e, err
 }
+
+// untrained warns of a shape.
+const untrained = "warning: the adapter's recipe does not train the shape %s: expect less of it\n"
 
 // await opens what takes long. When ctx ends it returns at once, and what is opened later is closed.
 func await[T io.Closer](ctx context.Context, open func() (T, error)) (T, error) {

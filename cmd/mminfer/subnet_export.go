@@ -74,6 +74,9 @@ func (e *shapeExport) run(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
+	if e.family.Adapted() && !e.family.Trained(cut.Shape) {
+		fmt.Fprintf(e.stderr, untrained, cut.Shape)
+	}
 	bar := e.bar("writing weights", time.Second, bytesText)
 	out, err := cut.Export(subnet.ExportOptions{Uniform: !e.compact, Type: element, Pool: e.pool, Progress: bar.set})
 	if err != nil {

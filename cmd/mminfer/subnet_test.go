@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -371,6 +372,21 @@ func TestSubnetRefuses(t *testing.T) {
 		lines := map[int]int{exitUsage: 2, exitError: 1}[c.code]
 		if code != c.code || out != "" || !strings.HasPrefix(errs, "mminfer: ") || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != lines {
 			t.Errorf("subnet %s: exit code %d, output %q, message %q; expected %q", c.args, code, out, errs, c.want)
+		}
+	}
+}
+
+// Shapes that the adapter was not trained for are told, and only those; what is written others can read.
+func TestUntrainedShape(t *testing.T) {
+	needAmoeba(t)
+	for shape, want := range map[string]string{"6x0.75": "warning: the adapter's recipe does not train the shape 6x0.75: expect less of it\n", "6x1": "", "5x0.75": ""} {
+		dir := filepath.Join(t.TempDir(), "out")
+		code, _, errs := cli(t, "", "subnet", "export", "-m", amoeba+"/base", "--adapter", amoeba, "--strategy", amoeba, "--shape", shape, "-o", dir)
+		if code != exitOK || errs != want {
+			t.Errorf("%s: exit code %d, %q, expected %q", shape, code, errs, want)
+		}
+		if info, err := os.Stat(filepath.Join(dir, "config.json")); err != nil || runtime.GOOS == "linux" && info.Mode().Perm()&0o044 == 0 {
+			t.Errorf("%s: %v, %v", shape, err, info)
 		}
 	}
 }
