@@ -24,6 +24,15 @@
 //     (TestDepthOnly). What is left out is left out: no figure is of a whole model under a smaller name.
 //   - Lists of ratios are parsed, not evaluated (TestShapes), and pickles read, not run (TestPickleRefuses).
 //   - Head widths are the model's, not 128 (TestGolden).
+//   - What is odd about the selection is kept, for the same masks and biases: heads weigh a whole number of neurons,
+//     170 where they have 128 channels; fluctuations leave out the first window, are from the new mean on both
+//     sides and not divided by tokens; the metric of attentions is squared; means are rounded to float16 for
+//     biases (TestReference, "kept").
+//   - Accuracy is of all subjects and questions that are read, where the reference's logs have the first of
+//     several tasks and count batches (TestReference). Questions that are too long keep their end, the reference
+//     their beginning (TestQuestionsAreCut of the command).
+//   - Base weights are what their file says, or a format that is asked for: the reference trains on 4 bits and
+//     evaluates on 8 (TestForms).
 //
 // Source: Fu et al. 2024, arXiv:2411.10606; GATECH-EIC/AmoebaLLM@abb8f7e.
 package subnet

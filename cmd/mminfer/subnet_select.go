@@ -113,10 +113,7 @@ func (s *selection) run(ctx context.Context, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.minLayers.value == 0 {
-		s.minLayers.value = max(s.keepLast.value, (5*family.Layers+7)/8)
-	}
-	if err := s.read(); err != nil {
+	if err := errors.Join(s.checkDepths(family.Layers), s.read()); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(s.out, 0o777); err != nil {
@@ -164,6 +161,23 @@ func (s *selection) check() (err error) {
 		return usagef("--metric accuracy needs --mc FILE")
 	case s.mc != "" && !(s.by.value == "program" && s.metric.value == "accuracy"):
 		return usagef("--mc has no use with --depth-by %s and --metric %s", s.by.value, s.metric.value)
+	}
+	return nil
+}
+
+// checkDepths completes and refuses numbers of layers.
+func (s *selection) checkDepths(layers int) error {
+	if s.minLayers.value == 0 {
+		s.minLayers.value = max(s.keepLast.value, (5*layers+7)/8)
+	}
+	switch fewest, last := s.minLayers.value, s.keepLast.value; {
+	case s.by.value == "none":
+	case last >= layers:
+		return fmt.Errorf("--keep-last %d: the model has %d layers, expected fewer", last, layers)
+	case fewest >= layers:
+		return fmt.Errorf("--min-layers %d: the model has %d layers, expected fewer; --depth-by none chooses no layers", fewest, layers)
+	case fewest < last:
+		return fmt.Errorf("--min-layers %d: expected at least the %d of --keep-last", fewest, last)
 	}
 	return nil
 }
@@ -246,7 +260,9 @@ func (s *selection) program(ctx context.Context, state *selectionState) (map[int
 	}
 	d := &subnet.DepthSearch{
 		Layers: s.selector.Layers(), KeepLast: s.keepLast.value, MinLayers: s.minLayers.value, Higher: cal.Metric == subnet.Accuracy,
-		Known: state.cells(cal, s.keepLast.value),
+	}
+	if d.Known, err = state.cells(cal, s.keepLast.value); err != nil {
+		return nil, err
 	}
 	eta := newCellETA(d)
 	bar := s.bar("choosing layers", time.Second, eta.text)

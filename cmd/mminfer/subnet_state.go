@@ -80,17 +80,17 @@ func (st *selectionState) key(about string, windows [][]int32, questions []subne
 }
 
 // cells returns the cells that are known of a calibration. A search adds to them, and save stores them.
-func (st *selectionState) cells(cal subnet.Calibration, keep int) map[subnet.Cell]float64 {
+// Those of another one are not given up for it.
+func (st *selectionState) cells(cal subnet.Calibration, keep int) (map[subnet.Cell]float64, error) {
 	key := st.key(fmt.Sprint(cal.Metric, keep), cal.Windows, cal.Questions)
-	if st.file.Key == key {
-		for _, c := range st.file.Cells {
-			st.known[subnet.Cell{Considered: c.Considered, Removed: c.Removed}] = c.Metric
-		}
-	} else if st.file.Key != "" {
-		fmt.Fprintf(st.s.stderr, "the depths in %s were measured on another model, text or format: they are measured anew\n", st.s.out)
+	if st.file.Key != key && st.file.Key != "" {
+		return nil, fmt.Errorf("the depths in %s were measured on another model, text, metric or format, or with another --keep-last: choose another directory, or remove %s in it", st.s.out, selectionName)
+	}
+	for _, c := range st.file.Cells {
+		st.known[subnet.Cell{Considered: c.Considered, Removed: c.Removed}] = c.Metric
 	}
 	st.file = selectionFile{selectionKind, key, nil}
-	return st.known
+	return st.known, nil
 }
 
 // save stores the cells that are known.

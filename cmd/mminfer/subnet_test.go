@@ -11,7 +11,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -99,6 +98,9 @@ func TestSelectResumes(t *testing.T) {
 		same(dir)
 	}
 	dir := filepath.Join(t.TempDir(), "few")
+	if code, _, errs := cli(t, "", selectTiny(model, whole, "--resume", "--metric", "perplexity")...); code != exitError || !strings.Contains(errs, "choose another directory") {
+		t.Errorf("another metric: exit code %d, %s", code, errs)
+	}
 	must(t, "", selectTiny(model, dir, "--width-windows", "3")...)
 	must(t, "", selectTiny(model, dir, "--resume")...)
 	same(dir)
@@ -180,6 +182,32 @@ func TestEvalForms(t *testing.T) {
 	out := must(t, "", selectTiny(model, filepath.Join(t.TempDir(), "asked"), "--mc", asked, "--widths", "none")...)
 	if !strings.Contains(out, "3 questions of 2 subjects") || !strings.Contains(out, "layers  accuracy") {
 		t.Errorf("found\n%s", out)
+	}
+}
+
+// Questions that are too long lose their first tokens, or with --ref-truncate their last ones.
+func TestQuestionsAreCut(t *testing.T) {
+	ck, err := openCheckpoint("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ck.Close()
+	tok, err := tokenizerOf(ck)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := 1
+	line := questionLine{Subject: "tales", Question: "Who is old?", Choices: []string{"the king", "the child"}, Answer: &answer}
+	context := func(limit int, right bool) []int32 {
+		q, err := questionReader{tok, limit, right}.question(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q.Choices[0].Context
+	}
+	all := context(1<<20, false)
+	if n := len(all) - 4; !slices.Equal(context(n, false), all[4:]) || !slices.Equal(context(n, true), all[:n]) {
+		t.Errorf("of %v are left %v and %v", all, context(n, false), context(n, true))
 	}
 }
 
@@ -344,7 +372,9 @@ func TestSubnetRefuses(t *testing.T) {
 		{exitUsage, "select -m M --text T -o O --metric accuracy", "--metric accuracy needs --mc FILE"},
 		{exitUsage, "select -m M --text T -o O --depth-by magic", "expected program, influence, none"},
 		{exitError, "select -m M --text T -o O --window 100000", "give more text or a smaller --window"},
-		{exitError, "select -m M --text T -o O --min-layers 6", "6"},
+		{exitError, "select -m M --text T -o O --min-layers 5", "--min-layers 5: the model has 5 layers, expected fewer"},
+		{exitError, "select -m M --text T -o O --keep-last 5", "--keep-last 5: the model has 5 layers, expected fewer"},
+		{exitError, "select -m M --text T -o O --keep-last 3 --min-layers 2", "expected at least the 3 of --keep-last"},
 		{exitError, "select --text T -o O", "has no subnets"},
 		{exitUsage, "list -m M", "give --strategy, from subnet select, or --layers"},
 		{exitError, "list -m M --strategy S --shape 5x0.6", "the nearest shape is 5x0.5"},
@@ -376,7 +406,7 @@ func TestSubnetRefuses(t *testing.T) {
 	}
 }
 
-// Shapes that the adapter was not trained for are told, and only those; what is written others can read.
+// Shapes that the adapter was not trained for are told, and only those.
 func TestUntrainedShape(t *testing.T) {
 	needAmoeba(t)
 	for shape, want := range map[string]string{"6x0.75": "warning: the adapter's recipe does not train the shape 6x0.75: expect less of it\n", "6x1": "", "5x0.75": ""} {
@@ -384,9 +414,6 @@ func TestUntrainedShape(t *testing.T) {
 		code, _, errs := cli(t, "", "subnet", "export", "-m", amoeba+"/base", "--adapter", amoeba, "--strategy", amoeba, "--shape", shape, "-o", dir)
 		if code != exitOK || errs != want {
 			t.Errorf("%s: exit code %d, %q, expected %q", shape, code, errs, want)
-		}
-		if info, err := os.Stat(filepath.Join(dir, "config.json")); err != nil || runtime.GOOS == "linux" && info.Mode().Perm()&0o044 == 0 {
-			t.Errorf("%s: %v, %v", shape, err, info)
 		}
 	}
 }
