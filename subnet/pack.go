@@ -18,6 +18,7 @@ type Weights struct {
 type weightKey struct {
 	name   string // of the tensor in the base
 	format tensor.Format
+	cols   int // of the prefix whose last columns these are, which share no whole block; 0 for all
 }
 
 // Bytes returns the memory that the weights take.
@@ -36,10 +37,9 @@ func (w *Weights) Free() {
 }
 
 // get returns a weight, packed by pack if it is not there.
-func (w *Weights) get(name string, format tensor.Format, pack func(arena *tensor.Arena) *tensor.Weight) *tensor.Weight {
+func (w *Weights) get(key weightKey, pack func(arena *tensor.Arena) *tensor.Weight) *tensor.Weight {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	key := weightKey{name, format}
 	p, ok := w.of[key]
 	if !ok {
 		if w.of == nil {
@@ -63,7 +63,7 @@ func (s *Subnet) Pack(arena *tensor.Arena, pool *tensor.Pool, format tensor.Form
 	case s.opts.Weights == nil:
 		return tensor.Pack(arena, pool, format, t)
 	}
-	return s.opts.Weights.get(from.name, format, func(arena *tensor.Arena) *tensor.Weight {
+	return s.opts.Weights.get(weightKey{from.name, format, 0}, func(arena *tensor.Arena) *tensor.Weight {
 		return tensor.Pack(arena, pool, format, t)
 	})
 }
@@ -78,7 +78,7 @@ func (s *Subnet) packProjection(arena *tensor.Arena, pool *tensor.Pool, format t
 	if s.opts.Weights == nil || !s.prefix(from) {
 		return tensor.Pack(arena, pool, format, s.materialise(t, from, pool))
 	}
-	whole := s.opts.Weights.get(from.name, format, func(arena *tensor.Arena) *tensor.Weight {
+	whole := s.opts.Weights.get(weightKey{from.name, format, 0}, func(arena *tensor.Arena) *tensor.Weight {
 		rows, cols := s.family.ordered(from.place)
 		return tensor.Pack(arena, pool, format, gather(base, rows, cols, pool))
 	})
@@ -91,7 +91,13 @@ func (s *Subnet) packProjection(arena *tensor.Arena, pool *tensor.Pool, format t
 		return whole.Prefix(whole.Rows, len(cols))
 	}
 	const block = 32 // columns that share a scale
-	return whole.Trim(arena, pool, len(cols), gather(base, nil, cols[len(cols)/block*block:], pool))
+	var tail *tensor.Weight
+	if last := cols[len(cols)/block*block:]; len(last) > 0 {
+		tail = s.opts.Weights.get(weightKey{from.name, format, len(cols)}, func(arena *tensor.Arena) *tensor.Weight {
+			return tensor.Pack(arena, pool, format, gather(base, nil, last, pool))
+		})
+	}
+	return whole.Trim(arena, pool, len(cols), tail)
 }
 
 // prefix reports whether what a subnet keeps of a projection comes first in the order of all widths.

@@ -26,49 +26,42 @@ func (w *Weight) Prefix(rows, cols int) *Weight {
 }
 
 // Trim returns a copy of the first cols columns of a matrix in a quantised format, in memory of the arena.
-// Tail is the columns of the last block if that is not whole, [Rows, cols mod 32], which are rounded
-// anew without those that go: products have the bits of the columns packed by themselves. It
-// panics if the sizes disagree.
-func (w *Weight) Trim(arena *Arena, pool *Pool, cols int, tail Tensor) *Weight {
+// Tail is the columns of the last block if that is not whole, [Rows, cols mod 32], packed in the same format:
+// they are rounded without those that go, and products have the bits of the columns packed by themselves. It
+// panics if the sizes or formats disagree.
+func (w *Weight) Trim(arena *Arena, pool *Pool, cols int, tail *Weight) *Weight {
 	over := cols % quant.Block
-	if !w.Format.Quantised() || len(w.parts) != 1 || cols < 1 || cols > w.Cols || over > 0 && (len(tail.Shape) != 2 || tail.Shape[0] != w.Rows || tail.Shape[1] != over) {
-		panic(fmt.Sprintf("tensor.Trim: %d columns of %v [%d %d], tail %v", cols, w.Format, w.Rows, w.Cols, tail.Shape))
+	if !w.Format.Quantised() || len(w.parts) != 1 || cols < 1 || cols > w.Cols || (over > 0) != (tail != nil) {
+		panic(fmt.Sprintf("tensor.Trim: %d columns of %v [%d %d]", cols, w.Format, w.Rows, w.Cols))
 	}
-	p := panels{format: w.Format, rows: w.Rows, cols: cols}
-	p.data = arena.Bytes(gemm.Panels(w.Rows) * p.size())
-	pool.Run((gemm.Panels(w.Rows)+panelsPerPart-1)/panelsPerPart, &trimming{p, w.parts[0], tail, over})
-	return &Weight{Format: w.Format, Rows: w.Rows, Cols: cols, parts: []panels{p}}
+	t := trimming{dst: panels{format: w.Format, rows: w.Rows, cols: cols}, src: w.parts[0]}
+	if tail != nil {
+		if len(tail.parts) != 1 || tail.Format != w.Format || tail.Rows != w.Rows || tail.Cols != over {
+			panic(fmt.Sprintf("tensor.Trim: %d columns of %v [%d %d], tail %v [%d %d]", cols, w.Format, w.Rows, w.Cols, tail.Format, tail.Rows, tail.Cols))
+		}
+		t.tail = tail.parts[0]
+	}
+	t.dst.data = arena.Bytes(gemm.Panels(w.Rows) * t.dst.size())
+	pool.Run((gemm.Panels(w.Rows)+panelsPerPart-1)/panelsPerPart, &t)
+	return &Weight{Format: w.Format, Rows: w.Rows, Cols: cols, parts: []panels{t.dst}}
 }
 
 // trimming is the task of Trim.
-type trimming struct {
-	dst, src panels
-	tail     Tensor
-	over     int // columns of the last block, 0 if it is whole
-}
+type trimming struct{ dst, src, tail panels }
 
 // Do copies some panels: quantised elements first, then the scales, both block by block.
 func (t *trimming) Do(part int) {
 	elements, scales := t.dst.format.blockSizes()
 	n, whole := quant.Blocks(t.dst.cols), t.dst.cols/quant.Block
 	from, to := part*panelsPerPart, min((part+1)*panelsPerPart, gemm.Panels(t.dst.rows))
-	rows, columns := make([]float32, gemm.Rows*t.over), make([]float32, gemm.Rows*t.over)
-	last := make([]byte, formats[t.dst.format].panel(t.over))
 	for panel := from; panel < to; panel++ {
 		dst, src := t.dst.data[panel*t.dst.size():][:t.dst.size()], t.src.data[panel*t.src.size():]
 		copy(dst, src[:whole*elements])
 		copy(dst[n*elements:], src[quant.Blocks(t.src.cols)*elements:][:whole*scales])
-		if t.over == 0 {
-			continue
+		if n > whole {
+			last := t.tail.data[panel*t.tail.size():][:t.tail.size()]
+			copy(dst[whole*elements:n*elements], last)
+			copy(dst[n*elements+whole*scales:], last[elements:])
 		}
-		held := min(gemm.Rows, t.dst.rows-panel*gemm.Rows)
-		t.tail.Floats(rows[:held*t.over], panel*gemm.Rows*t.over)
-		if held < gemm.Rows {
-			clear(columns)
-		}
-		transpose(columns, rows, held, t.over, 0)
-		storeColumns(t.dst.format, last, columns, held, t.over, 0, nil)
-		copy(dst[whole*elements:n*elements], last)
-		copy(dst[n*elements+whole*scales:], last[elements:])
 	}
 }
