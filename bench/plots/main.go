@@ -3,6 +3,12 @@
 //
 //	mminfer bench -m DIR --tests tg32,tg32@1024,tg32@16384 --json >> results.jsonl
 //	go run ./bench/plots -title "Decode against depth" -o decode.svg results.jsonl...
+//
+// With a table of what formats cost, quant,bits,kld, it draws speed against bits a weight or against the
+// divergence from float32, a line for each model and test:
+//
+//	mminfer bench -m DIR --tests tg64 --quant f32,bf16,q8,q6,q5,q4l,q4 --json >> results.jsonl
+//	go run ./bench/plots -quality quality.csv -x kld -o quality.svg results.jsonl...
 package main
 
 import (
@@ -22,15 +28,15 @@ import (
 )
 
 func main() {
-	title := flag.String("title", "Decode against depth", "title of the plot")
+	p := plot{}
+	flag.StringVar(&p.title, "title", "Speed of decode", "title of the plot")
 	output := flag.String("o", "decode.svg", "file to write")
-	log := flag.Bool("log", false, "logarithmic speeds")
+	flag.BoolVar(&p.log, "log", false, "logarithmic speeds")
+	flag.StringVar(&p.x, "x", "depth", "what speed is drawn against: depth, bits or kld")
+	flag.StringVar(&p.quality, "quality", "", "table of formats: quant,bits,kld")
 	flag.Parse()
-	c := chart.Chart{Title: *title}
-	if *log {
-		c.ScaleY = chart.Octaves
-	}
-	if err := create(c, *output, flag.Args()); err != nil {
+	p.results = flag.Args()
+	if err := p.create(*output); err != nil {
 		fmt.Fprintln(os.Stderr, "plots:", err)
 		os.Exit(1)
 	}
@@ -47,22 +53,50 @@ type result struct {
 	Rate     float64 `json:"tok_s"`
 }
 
-// create writes the picture of the results in the files.
-func create(c chart.Chart, output string, files []string) error {
+// plot is a picture to draw.
+type plot struct {
+	title   string
+	log     bool
+	x       string   // depth, bits or kld
+	quality string   // file
+	results []string // files
+}
+
+// create writes the picture to a file.
+func (p plot) create(output string) error {
 	var picture bytes.Buffer
-	if err := draw(&picture, c, files); err != nil {
+	if err := p.draw(&picture); err != nil {
 		return err
 	}
 	return os.WriteFile(output, picture.Bytes(), 0o644)
 }
 
-// draw draws the results in the files.
-func draw(w io.Writer, c chart.Chart, files []string) error {
-	rows, err := readAll(files)
+func (p plot) draw(w io.Writer) error {
+	rows, err := readAll(p.results)
 	if err != nil {
 		return err
 	}
-	if err := againstDepth(&c, rows); err != nil {
+	var table map[string]quality
+	if p.x != "depth" {
+		if table, err = readQuality(p.quality); err != nil {
+			return err
+		}
+	}
+	c := chart.Chart{Title: p.title}
+	if p.log {
+		c.ScaleY = chart.Octaves
+	}
+	switch p.x {
+	case "depth":
+		err = againstDepth(&c, rows)
+	case "bits":
+		err = againstBits(&c, rows, table)
+	case "kld":
+		err = againstKLD(&c, rows, table)
+	default:
+		err = fmt.Errorf("-x %s: expected depth, bits or kld", p.x)
+	}
+	if err != nil {
 		return err
 	}
 	return c.SVG(w)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"html"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ type drawing struct {
 	strings.Builder
 	x, y  axis
 	boxes []box // what labels may not cover
+	lines []box // what they cover if there is no other place
 }
 
 func (d *drawing) addf(format string, args ...any) { fmt.Fprintf(d, format+"\n", args...) }
@@ -51,7 +53,11 @@ func (d *drawing) series(s Series, k stroke, i int) {
 		x, y := d.x.at(s.X[i]), d.y.at(s.Y[i])
 		path = append(path, fmt.Sprintf("%.1f,%.1f", x, y))
 		d.addf(`<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>`, x, y, k.colour)
-		d.boxes = append(d.boxes, box{x - 4, y - 4, x + 4, y + 4})
+		d.boxes = append(d.boxes, around(x, y, 4))
+		if at := len(path); at > 1 && !s.Points {
+			before := order[at-2]
+			d.keep(d.x.at(s.X[before]), d.y.at(s.Y[before]), x, y)
+		}
 	}
 	at := float64(top + 8 + 20*i)
 	if !s.Points {
@@ -70,29 +76,59 @@ func (b box) covers(c box) bool {
 	return b.left < c.right && c.left < b.right && b.top < c.bottom && c.top < b.bottom
 }
 
+// count returns how many of the others it covers.
+func (b box) count(others []box) (n int) {
+	for _, c := range others {
+		if b.covers(c) {
+			n++
+		}
+	}
+	return n
+}
+
+func around(x, y, r float64) box { return box{x - r, y - r, x + r, y + r} }
+
+// keep keeps labels off a line where they have room elsewhere.
+func (d *drawing) keep(x0, y0, x1, y1 float64) {
+	n := math.Ceil(math.Hypot(x1-x0, y1-y0) / 4)
+	for i := range int(n) {
+		t := float64(i) / n
+		d.lines = append(d.lines, around(x0+t*(x1-x0), y0+t*(y1-y0), 2))
+	}
+}
+
 // labels writes the labels of a series where they cover no point and no other label; those for which there
 // is no such place are left out.
 func (d *drawing) labels(s Series, k stroke) {
 	for i, label := range s.Labels {
-		x, y := d.x.at(s.X[i]), d.y.at(s.Y[i])
-		wide := 7 * float64(len(label)) // about the width of letters of this size
-		places := []box{}
-		for _, gap := range []float64{5, 14, 23} {
-			places = append(places, box{x + 5, y - gap - 11, x + 5 + wide, y - gap},
-				box{x + 5, y + gap, x + 5 + wide, y + gap + 11},
-				box{x - 5 - wide, y - gap - 11, x - 5, y - gap},
-				box{x - 5 - wide, y + gap, x - 5, y + gap + 11})
-		}
-		free := slices.IndexFunc(places, func(p box) bool {
-			return p.right <= right && p.bottom <= bottom && !slices.ContainsFunc(d.boxes, p.covers)
-		})
-		if free < 0 {
+		p, ok := d.place(d.x.at(s.X[i]), d.y.at(s.Y[i]), 7*float64(len(label))) // about the width of such letters
+		if !ok {
 			continue
 		}
-		p := places[free]
 		d.boxes = append(d.boxes, p)
-		d.text(p.left, p.bottom-2, fmt.Sprintf(`font-size="11" fill="%s"`, k.colour), label)
+		d.text(p.left, p.bottom-2, fmt.Sprintf(`font-size="11" fill="%s" stroke="white" stroke-width="3" paint-order="stroke"`, k.colour), label)
 	}
+}
+
+// place returns a box of that width near a point, over as little of lines as there is room for.
+func (d *drawing) place(x, y, wide float64) (best box, ok bool) {
+	const high = 11
+	least := math.MaxInt
+	for _, gap := range []float64{5, 12, 19} {
+		for _, at := range []struct{ left, top float64 }{
+			{x + 5, y - gap - high}, {x + 5, y + gap}, {x - 5 - wide, y - gap - high}, {x - 5 - wide, y + gap},
+			{x - wide/2, y - gap - high}, {x - wide/2, y + gap}, {x + gap, y - high/2}, {x - gap - wide, y - high/2},
+		} {
+			b := box{at.left, at.top, at.left + wide, at.top + high}
+			if b.left < left || b.right > right || b.bottom > bottom || b.count(d.boxes) > 0 {
+				continue
+			}
+			if n := b.count(d.lines); n < least {
+				best, least = b, n
+			}
+		}
+	}
+	return best, least < math.MaxInt
 }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
