@@ -1,10 +1,13 @@
-// Instructions runs the hottest kernels, for a program that counts what they execute: see .ci/instructions.
+// Instructions runs the hottest kernels and steps of decode, for a program that counts what they execute: see
+// .ci/instructions.
 //
-//	instructions             # their names
-//	instructions NAME CALLS  # that many calls of one, with AVX2
+//	instructions list                 # names
+//	instructions write DIR            # writes the models
+//	instructions call DIR NAME CALLS  # that many calls of one, with AVX2
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -25,20 +28,35 @@ const (
 	vdim    = 64
 )
 
-// measured are the kernels: decode, one token, and prefill.
+// measured are the kernels: each with one token, as in decode, and with those of a prompt.
 var measured = []struct {
 	name   string
 	kernel func(tokens int) (call func())
-	tokens int
 }{
-	{"gemm.Q8/tokens=1", q8, 1},
-	{"gemm.Q8/tokens=40", q8, prompt},
-	{"gemm.BF16/tokens=1", bf16, 1},
-	{"gemm.BF16/tokens=40", bf16, prompt},
-	{"delta.GatedRule/tokens=1", gatedRule, 1},
-	{"delta.GatedRule/tokens=40", gatedRule, prompt},
-	{"scan.SSDScan/tokens=1", ssdScan, 1},
-	{"scan.SSDScan/tokens=40", ssdScan, prompt},
+	{"gemm.Q8", q8},
+	{"gemm.BF16", bf16},
+	{"delta.GatedRule", gatedRule},
+	{"scan.SSDScan", ssdScan},
+}
+
+// names returns what can be called, and how it is made ready, given the models' directory.
+func names() (names []string, ready map[string]func(dir string) (call func(), err error)) {
+	ready = map[string]func(string) (func(), error){}
+	add := func(name string, f func(string) (func(), error)) {
+		names = append(names, name)
+		ready[name] = f
+	}
+	for _, m := range measured {
+		for _, tokens := range []int{1, prompt} {
+			add(fmt.Sprintf("%s/tokens=%d", m.name, tokens), func(string) (func(), error) { return m.kernel(tokens), nil })
+		}
+	}
+	for _, shape := range shapes {
+		for _, sessions := range []int{1, 8} {
+			add(fmt.Sprintf("decode/%s/sessions=%d", shape, sessions), func(dir string) (func(), error) { return decode(dir, shape, sessions) })
+		}
+	}
+	return names, ready
 }
 
 func main() {
@@ -49,31 +67,32 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) == 0 {
-		for _, m := range measured {
-			fmt.Println(m.name)
+	names, ready := names()
+	switch {
+	case len(args) == 1 && args[0] == "list":
+		for _, n := range names {
+			fmt.Println(n)
 		}
 		return nil
-	}
-	if len(args) != 2 {
-		return fmt.Errorf("found %d arguments, expected a kernel and a number of calls", len(args))
-	}
-	calls, err := strconv.Atoi(args[1])
-	if err != nil {
-		return err
-	}
-	if err := limit(); err != nil {
-		return err
-	}
-	for _, m := range measured {
-		if m.name == args[0] {
-			call := m.kernel(m.tokens)
-			grow(call)
-			repeat(call, calls)
-			return nil
+	case len(args) == 2 && args[0] == "write":
+		return write(context.Background(), args[1])
+	case len(args) == 4 && args[0] == "call" && ready[args[2]] != nil:
+		calls, err := strconv.Atoi(args[3])
+		if err != nil {
+			return err
 		}
+		if err := limit(); err != nil {
+			return err
+		}
+		call, err := ready[args[2]](args[1])
+		if err != nil {
+			return err
+		}
+		grow(call)
+		repeat(call, calls)
+		return nil
 	}
-	return fmt.Errorf("no kernel %q", args[0])
+	return fmt.Errorf("found %q, expected list, write DIR, or call DIR NAME CALLS", args)
 }
 
 // grow calls once from a deeper frame than repeat's: counting ends where a stack is moved.
