@@ -14,6 +14,11 @@ const (
 	queries = 32
 	// headsTogether is the most query heads of one token that do.
 	headsTogether = 8
+	// sharesTogether is the most shares, see [heads.share], of one token that a part takes: the keys and
+	// values of a page's heads lie one after the other, and are read so.
+	sharesTogether = 8
+	// partsPerThread lets fast threads take more.
+	partsPerThread = 4
 	// segmentPages is the pages over which a softmax is computed by itself; those of the segments are
 	// then merged in order. A long text's segments can be shared among threads.
 	segmentPages = 4
@@ -24,12 +29,8 @@ const (
 func attend(a heads, o, q tensor.Mat, spans []Span, ws *tensor.Workspace) {
 	task := tensor.Local[attending](ws)
 	*task = attending{heads: a, o: o, q: q, parts: task.parts[:0], joins: task.joins[:0], states: task.states}
-	for i, s := range spans {
-		for from := s.From; from < s.To; from += queries {
-			for h := range a.KVHeads {
-				task.add(attendPart{span: &spans[i], head: h, from: from, to: min(from+queries, s.To), segment: -1})
-			}
-		}
+	for i := range spans {
+		task.add(&spans[i], ws.Pool.Threads())
 	}
 	task.scores, task.outs = ws.Floats(task.rows*PageLen), ws.Floats(task.rows*a.ValueDim)
 	if len(task.states) < 2*task.rows {
@@ -56,39 +57,61 @@ type attending struct {
 	states []attn.Softmax // of a segment, [rows], and of all so far, [rows]
 }
 
-// attendPart is some rows of a span, for query heads that share a key head.
+// attendPart is some rows of a span, for some shares of the query heads.
 type attendPart struct {
 	span         *Span
-	head         int // with keys
-	first, count int // of the query heads
 	from, to     int
+	first, count int // of the shares: of several rows one key head's, all of them
 	segment      int // the only one that the part computes, -1 for all that its rows see
 	row          int // its first in scores, outs and states
 }
 
-// attendJoin is parts, one after another, that are the segments of the same rows.
-type attendJoin struct{ part, count int }
+// attendJoin is a share of parts, one after another, that are the segments of the same row.
+type attendJoin struct{ part, count, share, row int }
 
-// add lists a part for all query heads of its key head, or, of a single token, several for some
-// of them and a segment each.
-func (t *attending) add(p attendPart) {
-	group := t.Heads / t.KVHeads
-	p.count = group
-	if p.to-p.from > 1 {
-		p.first = p.head * group
-		t.append(p, p.to-p.from)
-		return
-	}
-	first, last := t.segments(p.position(), t.last(p.span.State.KV, p.position()))
-	for at := 0; at < group; at += headsTogether {
-		p.first, p.count, p.segment = p.head*group+at, min(headsTogether, group-at), -1
-		if first == last {
-			t.append(p, p.count)
+// shares is how many shares a key head has.
+func (a *heads) shares() int { return (a.Heads/a.KVHeads + headsTogether - 1) / headsTogether }
+
+// share returns the key head of a share and its query heads: those of one token that read the same
+// keys together.
+func (a *heads) share(i int) (head, first, count int) {
+	group := a.Heads / a.KVHeads
+	head, at := i/a.shares(), i%a.shares()*headsTogether
+	return head, head*group + at, min(headsTogether, group-at)
+}
+
+// add lists the parts of a span: some rows and one key head each, or, of a single token, some shares
+// and a segment.
+func (t *attending) add(s *Span, threads int) {
+	shares := t.shares()
+	for from := s.From; from < s.To; from += queries {
+		p := attendPart{span: s, from: from, to: min(from+queries, s.To), segment: -1}
+		if p.to-from > 1 {
+			for p.count = shares; p.first < t.KVHeads*shares; p.first += shares {
+				t.append(p, p.to-from)
+			}
 			continue
 		}
-		t.joins = append(t.joins, attendJoin{len(t.parts), last - first + 1})
-		for p.segment = first; p.segment <= last; p.segment++ {
-			t.append(p, p.count)
+		first, last := t.segments(p.position(), t.last(s.State.KV, p.position()))
+		n := last - first + 1
+		some := max(1, min(sharesTogether, t.KVHeads*shares*n/(partsPerThread*threads)))
+		for ; p.first < t.KVHeads*shares; p.first += some {
+			p.count, p.segment = min(some, t.KVHeads*shares-p.first), -1
+			rows := 0
+			for i := range p.count {
+				_, _, count := t.share(p.first + i)
+				if n > 1 {
+					t.joins = append(t.joins, attendJoin{len(t.parts), n, p.first + i, rows})
+				}
+				rows += count
+			}
+			if n == 1 {
+				t.append(p, rows)
+				continue
+			}
+			for p.segment = first; p.segment <= last; p.segment++ {
+				t.append(p, rows)
+			}
 		}
 	}
 }
@@ -118,42 +141,71 @@ func (a *heads) segments(from, to int) (first, last int) {
 	return first, to / PageLen / segmentPages
 }
 
-// Do attends for one part, or joins the segments of a token. The rows of a product are the part's
-// tokens for one query head, or, for a single token, its query heads.
+// Do attends for one part, or joins the segments of a token.
 func (t *attending) Do(i int) {
-	if t.joining {
+	switch {
+	case t.joining:
 		t.join(t.joins[i])
+	case t.parts[i].to-t.parts[i].from > 1:
+		t.tokens(t.parts[i])
+	default:
+		t.token(t.parts[i])
+	}
+}
+
+// tokens attends for several tokens: the rows of a product are those, for one query head.
+func (t *attending) tokens(p attendPart) {
+	head, first, _ := t.share(p.first)
+	r := t.queryRows(p, head)
+	r.n, r.qStride, r.advance = p.to-p.from, t.q.Stride, 1
+	for h := first; h < first+t.Heads/t.KVHeads; h++ {
+		r.q = t.q.Data[p.from*t.q.Stride+h*t.KeyDim:]
+		r.attend(t.o.Data[p.from*t.o.Stride+h*t.ValueDim:], t.o.Stride, t.outs[p.row*t.ValueDim:], t.states[p.row:], t.states[t.rows+p.row:])
+	}
+}
+
+// token attends for a single token: the rows of a product are a share's query heads. The shares of a
+// segment pass it together, page by page.
+func (t *attending) token(p attendPart) {
+	var all [sharesTogether]queryRows
+	row := p.row
+	for i := range p.count {
+		head, first, count := t.share(p.first + i)
+		r := &all[i]
+		*r = t.queryRows(p, head)
+		r.n, r.q, r.qStride, r.scores = count, t.q.Data[p.from*t.q.Stride+first*t.KeyDim:], t.KeyDim, t.scores[row*PageLen:]
+		outs, states := t.outs[row*t.ValueDim:], t.states[row:]
+		if p.segment < 0 {
+			r.attend(t.o.Data[p.from*t.o.Stride+first*t.ValueDim:], t.ValueDim, outs, states, t.states[t.rows+row:])
+		} else {
+			r.begin(outs, t.ValueDim, states)
+		}
+		row += count
+	}
+	if p.segment < 0 {
 		return
 	}
-	p := t.parts[i]
-	r := queryRows{heads: t.heads, kv: p.span.State.KV, head: p.head, pos: p.position(), scores: t.scores[p.row*PageLen:]}
-	q := func(h int) []float32 { return t.q.Data[p.from*t.q.Stride+h*t.KeyDim:] }
-	o := func(h int) []float32 { return t.o.Data[p.from*t.o.Stride+h*t.ValueDim:] }
-	outs, states, totals := t.outs[p.row*t.ValueDim:], t.states[p.row:], t.states[t.rows+p.row:]
-	switch {
-	case p.segment >= 0:
-		r.n, r.q, r.qStride = p.count, q(p.first), t.KeyDim
-		r.segment(p.segment, outs, t.ValueDim, states)
-	case p.to-p.from == 1:
-		r.n, r.q, r.qStride = p.count, q(p.first), t.KeyDim
-		r.attend(o(p.first), t.ValueDim, outs, states, totals)
-	default:
-		r.n, r.qStride, r.advance = p.to-p.from, t.q.Stride, 1
-		for h := p.first; h < p.first+p.count; h++ {
-			r.q = q(h)
-			r.attend(o(h), t.o.Stride, outs, states, totals)
+	for number, last := all[0].pages(p.segment); number <= last; number++ {
+		for i := range p.count {
+			all[i].page(number)
 		}
 	}
 }
 
+// queryRows returns what all rows of a part have in common.
+func (t *attending) queryRows(p attendPart, head int) queryRows {
+	return queryRows{heads: t.heads, kv: p.span.State.KV, head: head, pos: p.position(), scores: t.scores[p.row*PageLen:]}
+}
+
 // join merges the segments of a token's heads.
 func (t *attending) join(j attendJoin) {
-	p := t.parts[j.part]
-	for h := range p.count {
-		row := t.o.Data[p.from*t.o.Stride+(p.first+h)*t.ValueDim:][:t.ValueDim]
+	from := t.parts[j.part].from
+	_, first, count := t.share(j.share)
+	for h := range count {
+		row := t.o.Data[from*t.o.Stride+(first+h)*t.ValueDim:][:t.ValueDim]
 		total := attn.NewSoftmax()
 		for i := range j.count {
-			at := t.parts[j.part+i].row + h
+			at := t.parts[j.part+i].row + j.row + h
 			merge(row, &total, t.outs[at*t.ValueDim:][:t.ValueDim], t.states[at])
 		}
 		vec.Scale(row, 1/total.Sum, row)
@@ -211,18 +263,28 @@ func (r *queryRows) attend(o []float32, oStride int, outs []float32, states, tot
 
 // segment computes the sums of the rows over the pages of one segment that any of them sees.
 func (r *queryRows) segment(s int, o []float32, oStride int, states []attn.Softmax) {
+	r.begin(o, oStride, states)
+	for number, last := r.pages(s); number <= last; number++ {
+		r.page(number)
+	}
+}
+
+// begin starts the sums of a segment.
+func (r *queryRows) begin(o []float32, oStride int, states []attn.Softmax) {
 	r.o, r.oStride, r.states = o, oStride, states
 	for i := range r.n {
 		states[i] = attn.NewSoftmax()
 		clear(o[i*oStride : i*oStride+r.ValueDim])
 	}
-	first, last := s*segmentPages, min((s+1)*segmentPages-1, r.end()/PageLen)
+}
+
+// pages returns the first and the last page of a segment that any row sees.
+func (r *queryRows) pages(s int) (first, last int) {
+	first, last = s*segmentPages, min((s+1)*segmentPages-1, r.end()/PageLen)
 	if r.Window > 0 {
 		first = max(first, max(0, r.pos-r.Window+1)/PageLen)
 	}
-	for number := first; number <= last; number++ {
-		r.page(number)
-	}
+	return first, last
 }
 
 // page folds one page into the rows' sums.

@@ -190,6 +190,34 @@ func TestAttention(t *testing.T) {
 	}
 }
 
+// TestAttendShares holds single tokens, whose segments and shares of heads are spread over parts, to
+// the same tokens two at a time, one part for each key head.
+func TestAttendShares(t *testing.T) {
+	for _, c := range []heads{
+		{Heads: 9, KVHeads: 3}, {Heads: 16, KVHeads: 8}, {Heads: 40, KVHeads: 2}, {Heads: 20, KVHeads: 20}, {Heads: 10, KVHeads: 5, Window: 700},
+	} {
+		c.KeyDim, c.ValueDim, c.Scale = 16, 24, 0.25
+		const n = 1602
+		w := newWeights(1)
+		kv := NewKV(KVSpec{Heads: c.KVHeads, KeyDim: c.KeyDim, ValueDim: c.ValueDim, Window: 0})
+		for range n {
+			kv.Append(gaussian(w.rng, c.KVHeads*c.KeyDim, 1), gaussian(w.rng, c.KVHeads*c.ValueDim, 1))
+		}
+		q, o := tensor.NewMat(2, c.Heads*c.KeyDim), tensor.NewMat(2, c.Heads*c.ValueDim)
+		copy(q.Data, gaussian(w.rng, len(q.Data), 1))
+		attend(c, o, q, []Span{{From: 0, To: 2, Pos: n - 2, State: State{KV: kv}}}, new(tensor.Workspace))
+		for threads := 1; threads <= 9; threads += 4 { // more threads take fewer shares together
+			ws := &tensor.Workspace{Pool: tensor.NewPool(threads)}
+			single := tensor.NewMat(2, o.Cols)
+			attend(c, single, q, []Span{{From: 0, To: 1, Pos: n - 2, State: State{KV: kv}}, {From: 1, To: 2, Pos: n - 1, State: State{KV: kv}}}, ws)
+			ws.Pool.Close()
+			if !slices.Equal(single.Data, o.Data) {
+				t.Errorf("%d heads, %d with keys, %d threads: single tokens differ", c.Heads, c.KVHeads, threads)
+			}
+		}
+	}
+}
+
 func TestKVPages(t *testing.T) {
 	for _, c := range []struct{ window, n, pages int }{
 		{0, 0, 0}, {0, 1, 1}, {0, 64, 1}, {0, 65, 2}, {0, 1000, 16},

@@ -20,6 +20,10 @@ var floatFormats = []floatFormat{
 	{"F16", 2, func(mem, reg string, _ bool) string { return fmt.Sprintf("VCVTPH2PS %s, %s", mem, reg) }},
 }
 
+// twoAhead is how many weights ahead a tile of two panels prefetches: two panels of 128 columns, a page of
+// keys, or one of 256, a run.
+const twoAhead = 2 * 128 * 16
+
 // isa describes a register file.
 type isa struct {
 	name  string
@@ -110,6 +114,10 @@ func floatStep(p *printer, f floatFormat, i isa, t Tile) {
 		w := i.r(t.Tokens)
 		for tok := range t.Tokens {
 			p.line("VBROADCASTSS %s, %s", row(tok, 0), i.r(tok))
+		}
+		if t.Panels == 2 {
+			p.line("PREFETCHT0 %s", panel(0, twoAhead*f.size))
+			p.line("PREFETCHT0 %s", panel(1, twoAhead*f.size))
 		}
 		for v := range n {
 			ops := []string{f.load(weight(v), w, false)}
