@@ -114,6 +114,10 @@ func (e *Engine) build(o options) (err error) {
 	if o.subnet.shape != "" {
 		shape, err = subnet.ParseShape(o.subnet.shape)
 	}
+	if err == nil && f.weights != nil && shape != f.Whole() {
+		err = f.fill(opts)
+		opts.Progress = nil
+	}
 	if err == nil {
 		err = e.cut(f, shape, o.subnet.depth, opts)
 	}
@@ -128,17 +132,31 @@ func (e *Engine) build(o options) (err error) {
 
 // cut makes the model of a shape.
 func (e *Engine) cut(f *family, shape subnet.Shape, depth []int, opts models.Options) (err error) {
-	e.subnet, err = f.Cut(shape, subnet.Options{
+	if e.subnet, e.model, err = f.model(shape, depth, opts); err == nil {
+		e.family = f
+	}
+	return err
+}
+
+// fill brings the weights that shapes share into memory.
+func (f *family) fill(opts models.Options) error {
+	_, m, err := f.model(f.Whole(), nil, opts)
+	if err == nil {
+		m.Close()
+	}
+	return err
+}
+
+func (f *family) model(shape subnet.Shape, depth []int, opts models.Options) (*subnet.Subnet, *models.Model, error) {
+	s, err := f.Cut(shape, subnet.Options{
 		Format: opts.Format, Gates: f.options.gates, GateSeed: f.options.seed, Depth: depth,
 		Factored: f.options.factored || f.Adapted() && f.Quantised(opts.Format), Weights: f.weights,
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if e.model, err = models.New(e.subnet, opts); err == nil {
-		e.family = f
-	}
-	return err
+	m, err := models.New(s, opts)
+	return s, m, err
 }
 
 // Reshape opens another shape of a model that was opened as a subnet. Both engines can be used, and each

@@ -99,6 +99,20 @@ func TestReshape(t *testing.T) {
 	}
 }
 
+// Of a small shape, factored, the whole model is in memory: a larger one adds no weights.
+func TestReshapeAddsNothing(t *testing.T) {
+	small := openSubnet(t, mminfer.WithShape("3x5/8"), mminfer.WithFactored())
+	before := small.Info().WeightBytes
+	large, err := small.Reshape("6x1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer large.Close()
+	if after := small.Info().WeightBytes; after != before || large.Info().WeightBytes <= after {
+		t.Errorf("found %d bytes of weights before, %d after, of the larger %d", before, after, large.Info().WeightBytes)
+	}
+}
+
 // A session belongs to its shape, stored or not.
 func TestSessionsOfShapes(t *testing.T) {
 	e := openSubnet(t, mminfer.WithShape("5x0.875"))

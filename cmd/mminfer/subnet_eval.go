@@ -222,7 +222,7 @@ func (e *shapeEval) draw(rows []shapeRow) error {
 	c := chart.Chart{Title: modelName(e.dir) + ": quality and time of shapes", X: "time, milliseconds a token; numbers beside points are layers", Y: "perplexity", ScaleX: chart.Near}
 	of := func(r *shapeRow) *float64 { return r.Perplexity }
 	if e.text == "" {
-		c.Y, of = "questions answered, %", func(r *shapeRow) *float64 {
+		c.Y, of = "questions answered right, %", func(r *shapeRow) *float64 {
 			percent := 100 * *r.Accuracy
 			return &percent
 		}
