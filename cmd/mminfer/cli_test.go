@@ -122,7 +122,7 @@ func TestUsage(t *testing.T) {
 		{"bench -o xml", "expected md, csv, json, jsonl"},
 		{"bench -t 1,x", "expected a whole number from 1 to 1024"},
 		{"bench --json -o md", "[json output]"},
-		{"synth --arch gla -o x", "missing [size]"},
+		{"synth --size 130m -o x", "[arch config]"},
 		{"synth --arch gla --size 130m --type q8 -o x", "expected bf16, f16 or f32"},
 	} {
 		code, out, errs := cli(t, "", strings.Fields(c.args)...)
