@@ -31,7 +31,7 @@ func MapFloats(n int) (x []float32, free func()) {
 		panic(fmt.Sprintf("tensor.MapFloats: %d", n))
 	}
 	if m := mapMemory(4 * n); m != nil {
-		return view[float32](m[:4*n]), func() { unmapMemory(m) }
+		return view[float32](m[: 4*n : 4*n]), func() { unmapMemory(m) }
 	}
 	return Floats(n), func() {}
 }

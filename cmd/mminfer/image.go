@@ -69,6 +69,9 @@ four runs with seeds s, s+1, s+2, s+3 draw. The PNG file says how it was drawn, 
 --init changes a picture by --strength; --mask paints where the mask is white;
 --invert finds the noise that leads to a picture, for --latent-out and then --latents.
 
+Memory: Stable Diffusion 1.5 at 512x512 takes 2.0 GB with --quant q8, and 1.5 GB with
+--tile 256 too; larger pictures need --tile sooner, as decoding grows with the pixels.
+
 On terminals that show pictures (kitty, iTerm2, sixel) a preview of what the picture
 would be without its noise is shown as it is drawn.
 
@@ -78,6 +81,7 @@ and tells how far each is from the solution of 1000 steps.`,
   mminfer image --class heart -n 16 --grid --scale 4 --seed 3 -o hearts.png
   mminfer image --class all -n 64 --grid --columns 16 -o classes.png
   mminfer image -m sd15 -p "a lighthouse in a storm" --steps 20 --solver dpmpp-2m --seed 1
+  mminfer image -m sd15 -p "a lighthouse" --quant q8 --size 1024x1024 --tile 512
   mminfer image -m sd15 --vae taesd -p "a lighthouse" --size 768x512 -n 4 -o lights.png
   mminfer image -m sd15 -p "in winter" --init summer.png --strength 0.6
   mminfer image -m sd15 -p "a cat" --init room.png --mask sofa.png
@@ -153,7 +157,7 @@ func (g *draw) pictureFlags(f *pflag.FlagSet) {
 	f.StringVar(&g.latents, "latents", "", "begin with the numbers in `FILE`, as --latent-out writes them, in place of noise")
 	f.StringVar(&g.VAE, "vae", "", "`directory` of another autoencoder for the model's latents, such as TAESD")
 	g.tile = whole{max: 1 << 14}
-	f.Var(&g.tile, "tile", "decode latents in tiles of so many pixels, which takes less memory; 0 for whole")
+	f.Var(&g.tile, "tile", "decode latents in overlapping tiles of so many pixels, such as 256: that takes less memory and changes the picture slightly; 0 for whole")
 }
 
 func (g *draw) outputFlags(f *pflag.FlagSet) {

@@ -56,13 +56,13 @@ func (g *draw) tell(p *pipeline.Pipeline, r *pipeline.Result, start time.Time) {
 	if solver == "" {
 		solver = p.Solver
 	}
-	fmt.Fprintf(g.stderr, "%s, %s parameters; %s, %d steps, %d calls a picture, guidance %g; seed %d; %s\n",
-		imageModelName(g.Model), strings.TrimSpace(countText(p.Params)), solver, g.Steps, r.Calls, g.Guidance, g.Seed, took(start))
+	fmt.Fprintf(g.stderr, "%s, %s parameters; %s, %s, %s a picture, guidance %g; seed %d; %s\n",
+		imageModelName(g.Model), strings.TrimSpace(countText(p.Params)), solver, plural(g.Steps, "step"), plural(r.Calls, "call"), g.Guidance, g.Seed, took(start))
 }
 
 // generate draws a request with a bar and previews.
 func (g *draw) generate(ctx context.Context, p *pipeline.Pipeline, r pipeline.Request) (*pipeline.Result, error) {
-	bar := g.bar("drawing", packingHidden, func(n int64) string { return fmt.Sprintf("%d steps", n) })
+	bar := g.bar("drawing", packingHidden, func(n int64) string { return plural(int(n), "step") })
 	defer bar.done()
 	show := g.viewer(p)
 	total := int64(len(r.Seeds) * r.Steps)

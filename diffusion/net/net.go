@@ -52,6 +52,10 @@ type Pass struct {
 	Block func(name string, out nn.Image)
 }
 
+// Close gives back the memory of large images, which otherwise waits for the next computation or for the collector. The pass
+// remains ready.
+func (p *Pass) Close() { tensor.Local[run](p.WS).unmap() }
+
 // weights is what every network has.
 type weights struct {
 	Params int64 // elements of the tensors that the network uses

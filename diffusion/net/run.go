@@ -3,6 +3,7 @@ package net
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 
 	"github.com/mminfer/mminfer/nn"
@@ -11,13 +12,15 @@ import (
 
 // run is a computation in progress, and the memory of its images: maps of different sizes live across blocks
 // and die in no order, so they come from a list of free buffers and not from the workspace's stack. It belongs to the workspace.
-// Large buffers are mapped, and unmapped at the end or when they are free and too small: the collector would keep as much again.
+// Large buffers are mapped and, where all are more than a bound, unmapped as soon as they are free and too small: the collector would keep as
+// much again.
 type run struct {
 	ws     *tensor.Workspace
 	pass   *Pass
 	err    error // the first block that was not finite
 	free   [][]float32
 	mapped map[*float32]func() // by the first element: unmaps
+	held   int                 // floats that are mapped
 	caches map[nn.FullAttention][]*nn.KV
 }
 
@@ -30,13 +33,19 @@ func begin(p *Pass) *run {
 
 // end ends it. All images were released.
 func (r *run) end() error {
-	r.unmap()
+	if r.held > heldFloats {
+		r.unmap()
+	}
 	r.pass = nil
 	return r.err
 }
 
-// mappedFloats is the size from which a buffer is mapped.
-const mappedFloats = 1 << 20
+const (
+	// mappedFloats is the size from which a buffer is mapped.
+	mappedFloats = 1 << 20
+	// heldFloats bounds what is mapped and kept for images to come: those of one call of Stable Diffusion's UNet at 512×512 pixels.
+	heldFloats = 5 << 24
+)
 
 // unmap unmaps the buffers that are free.
 func (r *run) unmap() {
@@ -44,6 +53,7 @@ func (r *run) unmap() {
 		unmap, ok := r.mapped[&b[:1][0]]
 		if ok {
 			unmap()
+			r.held -= cap(b)
 			delete(r.mapped, &b[:1][0])
 		}
 		return ok
@@ -55,13 +65,24 @@ func (r *run) floats(n int) []float32 {
 	if n < mappedFloats {
 		return tensor.Floats(n)
 	}
-	r.unmap() // none of them was large enough
+	if r.held+n > heldFloats {
+		r.unmap() // none of them was large enough
+	}
 	data, unmap := tensor.MapFloats(n)
 	if r.mapped == nil {
 		r.mapped = map[*float32]func(){}
+		runtime.AddCleanup(r, unmapAll, r.mapped)
 	}
 	r.mapped[&data[0]] = unmap
+	r.held += cap(data)
 	return data
+}
+
+// unmapAll unmaps what belongs to nobody any more.
+func unmapAll(mapped map[*float32]func()) {
+	for _, unmap := range mapped {
+		unmap()
+	}
 }
 
 // image returns images of unspecified values.

@@ -19,6 +19,7 @@ func (p *Pipeline) Generate(ctx context.Context, r Request) (*Result, error) {
 		return nil, err
 	}
 	s := &session{job: j, ctx: ctx, pass: pass(p.pool)}
+	defer s.pass.Close()
 	result := &Result{Shape: [4]int{len(j.Seeds), p.Channels(), j.h, j.w}}
 	if err := s.begin(); err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)

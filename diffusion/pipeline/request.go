@@ -44,7 +44,7 @@ type Request struct {
 	Noise   func(x []float64) // draws of a stochastic solver for all pictures together, in place of the generators'
 
 	Batch    int                  // pictures computed together, which changes nothing but memory and time; 0 is a fitting number
-	Tile     int                  // decode latents in tiles of so many pixels; 0 is whole
+	Tile     int                  // decode latents in overlapping tiles of so many pixels, which bounds memory and changes pictures slightly; 0 is whole
 	Progress func(Progress) error // after every step; an error ends the drawing
 }
 
@@ -138,8 +138,11 @@ func (p *Pipeline) prepare(r Request) (*job, error) {
 	if !(math.Abs(j.Guidance) <= 1e4) || !(j.Rescale >= 0 && j.Rescale <= 1) {
 		return nil, fmt.Errorf("pipeline: guidance %g, rescale %g: want numbers up to 10000, and from 0 to 1", j.Guidance, j.Rescale)
 	}
-	if least := 4 * p.Factor; j.Tile != 0 && j.Tile < least {
-		return nil, fmt.Errorf("pipeline: tiles of %d pixels: want at least %d, or 0 for none", j.Tile, least)
+	switch least := 4 * p.Factor; {
+	case j.Tile != 0 && p.codec == nil:
+		return nil, fmt.Errorf("pipeline: tiles of %d pixels for %s, which decodes nothing: want 0 for none", j.Tile, p.Class)
+	case j.Tile != 0 && (j.Tile < least || j.Tile%p.Factor != 0):
+		return nil, fmt.Errorf("pipeline: tiles of %d pixels: want a multiple of %d, at least %d, or 0 for none", j.Tile, p.Factor, least)
 	}
 	if err := j.asked(); err != nil {
 		return nil, err
