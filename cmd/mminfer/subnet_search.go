@@ -106,6 +106,7 @@ func (s *shapeSearch) run(ctx context.Context, _ []string) error {
 	if len(rows) == 0 {
 		return fmt.Errorf("no shape keeps to the limits; the nearest is %s: %s parameters, %s", nearest.Shape, countText(nearest.Params), bytesText(nearest.Bytes))
 	}
+	all := len(rows)
 	rows = s.quickFirst(rows)
 	if s.text != "" {
 		some := rows[:min(len(rows), s.candidates.value)]
@@ -117,6 +118,9 @@ func (s *shapeSearch) run(ctx context.Context, _ []string) error {
 	best, err := s.settle(rows, func(r *shapeRow) error { return s.measure(ctx, r) })
 	if err != nil {
 		return err
+	}
+	if r := &rows[best]; len(rows) < all && *r.Measured < 0.9**r.Predicted {
+		fmt.Fprintf(s.stderr, "%s takes %.2f ms a token, %.2f were predicted: larger shapes may fit too; --remeasure measures the grid anew\n", r.Shape, *r.Measured, *r.Predicted)
 	}
 	return s.tell(rows, best)
 }
