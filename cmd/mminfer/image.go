@@ -69,8 +69,8 @@ four runs with seeds s, s+1, s+2, s+3 draw. The PNG file says how it was drawn, 
 --init changes a picture by --strength; --mask paints where the mask is white;
 --invert finds the noise that leads to a picture, for --latent-out and then --latents.
 
-Memory: Stable Diffusion 1.5 at 512x512 takes 2.0 GB with --quant q8, and 1.5 GB with
---tile 256 too; larger pictures need --tile sooner, as decoding grows with the pixels.
+Stable Diffusion 1.5 at 512x512 takes 2.0 GB of memory with --quant q8. Decoding needs
+more the more pixels there are; --tile bounds it, at the price of computing overlaps.
 
 On terminals that show pictures (kitty, iTerm2, sixel) a preview of what the picture
 would be without its noise is shown as it is drawn.
@@ -157,7 +157,7 @@ func (g *draw) pictureFlags(f *pflag.FlagSet) {
 	f.StringVar(&g.latents, "latents", "", "begin with the numbers in `FILE`, as --latent-out writes them, in place of noise")
 	f.StringVar(&g.VAE, "vae", "", "`directory` of another autoencoder for the model's latents, such as TAESD")
 	g.tile = whole{max: 1 << 14}
-	f.Var(&g.tile, "tile", "decode latents in overlapping tiles of so many pixels, such as 256: that takes less memory and changes the picture slightly; 0 for whole")
+	f.Var(&g.tile, "tile", "decode latents in overlapping tiles of so many pixels, such as 320: that takes less memory and changes the picture slightly; 0 for whole")
 }
 
 func (g *draw) outputFlags(f *pflag.FlagSet) {

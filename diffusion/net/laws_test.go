@@ -135,6 +135,9 @@ func sameBits(t testing.TB, what string, got, want []float32) {
 // TestLargeBatch: samples have the bits that each alone has where a batch is computed piece by piece: beyond the rows of one attention, the
 // floats of one feed and those of a mapped buffer.
 func TestLargeBatch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("18000 rows take long without assembly")
+	}
 	const h, w = 41, 40
 	n := &networks[1]
 	f := n.make(t, open(t, n.name), net.Options{})
