@@ -93,6 +93,13 @@ func (nothing) Names() []string { return nil }
 // Recorded returns names and shapes of the tensors taken from a window of [Record].
 func (p Params) Recorded() []tensor.Tensor { return p.b.recorded }
 
+// Stored tells, for [Params.Recorded], the shape in which files hold the tensor taken last.
+func (p Params) Stored(shape ...int) {
+	if p.b.recording {
+		p.b.recorded[len(p.b.recorded)-1].Shape = shape
+	}
+}
+
 // Sub returns the window of the names that begin with name and a dot.
 func (p Params) Sub(name string) Params { return Params{p.prefix + name + ".", p.b, p.high} }
 

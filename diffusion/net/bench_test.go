@@ -92,6 +92,29 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+// TestStoredShapes: filters of one tap have four axes in files, projections two.
+func TestStoredShapes(t *testing.T) {
+	for config, want := range map[string]map[string]int{
+		sdVAE:    {"quant_conv.weight": 4, "decoder.up_blocks.2.resnets.0.conv_shortcut.weight": 4, "decoder.mid_block.attentions.0.to_q.weight": 2},
+		sd15UNet: {"down_blocks.0.attentions.0.proj_in.weight": 4, "down_blocks.1.resnets.0.conv_shortcut.weight": 4, "time_embedding.linear_1.weight": 2},
+		`{"_class_name": "UNet2DConditionModel", "use_linear_projection": true}`: {"down_blocks.0.attentions.0.proj_in.weight": 2},
+	} {
+		tensors, err := net.Tensors([]byte(config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range tensors {
+			if axes, ok := want[w.Name]; ok && len(w.Shape) != axes {
+				t.Errorf("%s: shape %v, want %d axes", w.Name, w.Shape, axes)
+			}
+			delete(want, w.Name)
+		}
+		if len(want) > 0 {
+			t.Errorf("no %v", want)
+		}
+	}
+}
+
 // BenchmarkNetworks is one call of each network that others measure too, in the sizes of their releases. GFLOP/CPU-s are of the
 // calling thread, so that other work on the machine shows less; they count the products of plain convolutions.
 func BenchmarkNetworks(b *testing.B) {

@@ -92,14 +92,21 @@ func convolution(p nn.Params, in, out, taps int, o convOptions) nn.Conv2D {
 	case taps > 1:
 		c.Linear = p.Conv(p.Tensor("weight", out, in, taps, taps), o.exact)
 	case o.exact:
-		c.Linear = p.Exact(p.Tensor("weight", out, in))
+		c.Linear = p.Exact(pixel(p, in, out))
 	default:
-		c.Linear = p.Linear(p.Tensor("weight", out, in))
+		c.Linear = p.Linear(pixel(p, in, out))
 	}
 	if o.bias {
 		c.Bias = p.Vec("bias", out)
 	}
 	return c
+}
+
+// pixel takes the filters of a convolution of one tap, which are a matrix to [source].
+func pixel(p nn.Params, in, out int) tensor.Tensor {
+	t := p.Tensor("weight", out, in)
+	p.Stored(out, in, 1, 1)
+	return t
 }
 
 // linear takes a projection.

@@ -34,10 +34,16 @@ const (
 	blockEps       = 1e-5 // of those in them
 )
 
-func newTransformer(p nn.Params, channels, heads, layers, contextDim, groups int, cross *int) *transformer {
+func newTransformer(p nn.Params, channels, heads, layers, contextDim, groups int, linears bool, cross *int) *transformer {
+	project := func(name string) *nn.Linear {
+		if linears {
+			return linear(p, name, channels, channels, true)
+		}
+		return conv(p, name, channels, channels, 1).Linear
+	}
 	t := &transformer{
 		norm: groupNorm(p, "norm", channels, groups, transformerEps),
-		in:   linear(p, "proj_in", channels, channels, true), out: linear(p, "proj_out", channels, channels, true),
+		in:   project("proj_in"), out: project("proj_out"),
 	}
 	for i := range layers {
 		q := p.Sub(fmt.Sprintf("transformer_blocks.%d", i))

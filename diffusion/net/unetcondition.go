@@ -54,6 +54,7 @@ type conditionConfig struct {
 	Transformers numbers  `json:"transformer_layers_per_block"`
 	HeadDim      numbers  `json:"attention_head_dim"` // the number of heads, in spite of its name
 	Heads        numbers  `json:"num_attention_heads"`
+	Linears      bool     `json:"use_linear_projection"` // in place of convolutions of one tap
 	TimeType     string   `json:"time_embedding_type"`
 	TimeWidth    int      `json:"time_embedding_dim"`
 	GuidanceDim  int      `json:"time_cond_proj_dim"`
@@ -150,7 +151,7 @@ func buildUNet2DCondition(p nn.Params, config []byte) (*UNet2DCondition, error) 
 	cross := 0
 	attend := func(i int) attentionMaker {
 		return func(p nn.Params, channels int) spatial {
-			t := newTransformer(p, channels, c.Heads.at(i), c.Transformers.at(i), c.ContextDim, c.Groups, &cross)
+			t := newTransformer(p, channels, c.Heads.at(i), c.Transformers.at(i), c.ContextDim, c.Groups, c.Linears, &cross)
 			u.cross = append(u.cross, t.blocks...)
 			return t
 		}
