@@ -40,8 +40,3 @@ func BenchmarkEngines(b *testing.B) {
 		})
 	}
 }
-
-// one returns a batch of a new sequence.
-func (x *bench) one() *models.Batch {
-	return &models.Batch{Seqs: []models.Seq{{State: x.m.NewState(), Want: models.WantLast}}}
-}

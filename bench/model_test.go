@@ -95,8 +95,7 @@ func BenchmarkDepth(b *testing.B) {
 	for _, arch := range synth.Presets() {
 		b.Run("arch="+arch, func(b *testing.B) {
 			x := load(b, checkpoint(b, arch), tensor.FormatBF16)
-			shallow := &models.Batch{Seqs: []models.Seq{{State: x.m.NewState(), Want: models.WantLast}}}
-			deep := &models.Batch{Seqs: []models.Seq{{State: x.m.NewState(), Want: models.WantLast}}}
+			shallow, deep := x.one(), x.one()
 			x.feed(b, deep, x.tokens(32768))
 			x.feed(b, shallow, x.tokens(8)) // to touch its pages
 			var at0, at32k, ratio []float64
@@ -137,6 +136,11 @@ func (x *bench) tokens(n int) []int32 {
 	return ids
 }
 
+// one returns a batch of a new sequence.
+func (x *bench) one() *models.Batch {
+	return &models.Batch{Seqs: []models.Seq{{State: x.m.NewState(), Want: models.WantLast}}}
+}
+
 // feed absorbs ids in pieces of 512 and wants the last logits. Any goroutine may call it.
 func (x *bench) feed(b *testing.B, batch *models.Batch, ids []int32) {
 	for len(ids) > 0 {
@@ -152,7 +156,7 @@ func (x *bench) feed(b *testing.B, batch *models.Batch, ids []int32) {
 func (x *bench) prefill(b *testing.B, n int) {
 	ids := x.tokens(n)
 	for b.Loop() {
-		x.feed(b, &models.Batch{Seqs: []models.Seq{{State: x.m.NewState(), Want: models.WantLast}}}, ids)
+		x.feed(b, x.one(), ids)
 	}
 	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "tok/s")
 	b.ReportMetric(0, "ns/op")

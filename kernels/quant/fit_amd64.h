@@ -124,6 +124,28 @@ loop: \
 	VPOR Y6, Y5, Y5 \
 	VMOVDQU Y5, at(DI)
 
+// QUARTERS: the codes of eight columns at a time, by CODES of the format, to (DI); UPPER keeps what is above four bits.
+#define QUARTERS(CODES, UPPER, x, y) \
+	CODES(0, x) \
+	CODES(1024, y) \
+	NIBBLES(x, y, 0) \
+	UPPER(x, y, 0) \
+	CODES(256, x) \
+	CODES(1280, y) \
+	NIBBLES(x, y, 64) \
+	UPPER(x, y, 1) \
+	CODES(512, x) \
+	CODES(1536, y) \
+	NIBBLES(x, y, 128) \
+	UPPER(x, y, 2) \
+	CODES(768, x) \
+	CODES(1792, y) \
+	NIBBLES(x, y, 192) \
+	UPPER(x, y, 3)
+
+// NONE: nothing is above four bits.
+#define NONE(x, y, v)
+
 // EACH: what both halves of a panel begin and end with; R12 collects the rows that have a usual scale.
 #define EACH(half) \
 	XORL R12, R12 \
