@@ -21,6 +21,9 @@ var byteSymbols = func() (t struct {
 	return t
 }()
 
+// ByteSymbol returns the character that stands for a byte in a byte-level vocabulary, as GPT-2's and CLIP's are.
+func ByteSymbol(b byte) string { return byteSymbols.utf8[b] }
+
 // symbolByte returns the byte that r stands for.
 func symbolByte(r rune) (b byte, ok bool) {
 	if r < 0 || int(r) >= len(byteSymbols.bytes) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mminfer/mminfer/diffusion/net"
 	"github.com/mminfer/mminfer/tensor"
+	"github.com/mminfer/mminfer/tokenizer"
 )
 
 // pipelines holds what released diffusion pipelines have beside weights and a vocabulary.
@@ -139,10 +140,10 @@ func vocabulary() (vocab, merges []byte) {
 	ids := map[string]int{}
 	add := func(token string) { ids[token] = len(ids) }
 	for b := range 256 {
-		add(string(symbol(b)))
+		add(tokenizer.ByteSymbol(byte(b)))
 	}
 	for b := range 256 {
-		add(string(symbol(b)) + end)
+		add(tokenizer.ByteSymbol(byte(b)) + end)
 	}
 	lines := bytes.NewBufferString("#version: 0.2\n")
 	join := func(left, right string) {
@@ -172,22 +173,4 @@ func vocabulary() (vocab, merges []byte) {
 		panic("synth.vocabulary: " + err.Error()) // numbers by strings always can be
 	}
 	return vocab, lines.Bytes()
-}
-
-// symbol is the character that stands for a byte in vocabularies of GPT-2's kind: itself where it can be seen, or one of those from 256 on.
-func symbol(b int) rune {
-	hidden := 0
-	for c := range 256 {
-		if c > ' ' && c < 0x7f || c > 0xa0 && c != 0xad {
-			if c == b {
-				return rune(b)
-			}
-			continue
-		}
-		if c == b {
-			break
-		}
-		hidden++
-	}
-	return rune(256 + hidden)
 }
