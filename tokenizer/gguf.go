@@ -95,10 +95,12 @@ func (v *GGUFVocab) kind(id int) pieceKind {
 	return pieceKind(max(-1, min(v.Types[id], 7)))
 }
 
-// added returns the tokens that are found in texts before all others.
-func (v *GGUFVocab) added() (list []AddedToken) {
+// added returns the tokens that are found in texts before all others, of those that are the first of
+// their content, as ids tells.
+func (v *GGUFVocab) added(ids map[string]int32) (list []AddedToken) {
 	for id, s := range v.Tokens {
-		if kind := v.kind(id); s != "" && (kind == pieceControl || kind == pieceUserDefined) {
+		kind := v.kind(id)
+		if s != "" && (kind == pieceControl || kind == pieceUserDefined) && ids[s] == int32(id) {
 			list = append(list, AddedToken{Content: s, ID: int32(id), Special: kind == pieceControl})
 		}
 	}

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -65,11 +66,11 @@ func ggufPreOf(name string) (p ggufPre, ok bool) {
 
 // parseBPE builds the tokenizer of the model gpt2.
 func (v *GGUFVocab) parseBPE() (*Tokenizer, error) {
-	file, pre, err := v.fileBPE()
+	file, pre, err := v.partsBPE()
 	if err != nil {
 		return nil, err
 	}
-	t, err := v.build(file)
+	t, err := v.build(file, func(t *Tokenizer, _ object) error { return v.setBPE(t, pre.ignoreMerges) })
 	if err == nil {
 		v.setEnds(t, pre.bos, false)
 	}
@@ -86,19 +87,24 @@ func (v GGUFVocab) JSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, _, err := v.fileBPE()
+	file, pre, err := v.partsBPE()
 	if err != nil {
 		return nil, err
 	}
-	file["version"] = "1.0"
-	ids, added := v.vocab(), []component{}
-	for _, tok := range v.added() {
-		if ids[tok.Content] == int(tok.ID) {
-			added = append(added, component{
-				"id": tok.ID, "content": tok.Content, "special": tok.Special, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
-			})
+	merges := make([][2]string, len(v.Merges))
+	for i := range merges {
+		if merges[i][0], merges[i][1], err = v.merge(i); err != nil {
+			return nil, err
 		}
 	}
+	ids, added := v.vocab(), []component{}
+	for _, tok := range v.added(ids) {
+		added = append(added, component{
+			"id": tok.ID, "content": tok.Content, "special": tok.Special, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+		})
+	}
+	file["version"] = "1.0"
+	file["model"] = component{"type": "BPE", "vocab": ids, "merges": merges, "ignore_merges": pre.ignoreMerges}
 	file["added_tokens"] = added
 	if len(t.before)+len(t.after) > 0 {
 		file["post_processor"] = v.around(t)
@@ -125,27 +131,17 @@ func (v *GGUFVocab) around(t *Tokenizer) component {
 	return component{"type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": special}
 }
 
-// fileBPE is the model gpt2 as a tokenizer.json without added tokens.
-func (v *GGUFVocab) fileBPE() (component, ggufPre, error) {
+// partsBPE is the model gpt2 as a tokenizer.json without its model and added tokens.
+func (v *GGUFVocab) partsBPE() (component, ggufPre, error) {
 	pre, ok := ggufPreOf(v.Pre)
 	if !ok {
 		return nil, pre, fmt.Errorf("pre: found %s, which is not supported", clip(v.Pre))
-	}
-	merges := make([][2]string, len(v.Merges))
-	for i, s := range v.Merges {
-		// A token may begin with a space.
-		n := strings.Index(s[min(1, len(s)):], " ") + 1
-		if n == 0 {
-			return nil, pre, fmt.Errorf("merges: found %s at %d, expected two tokens with a space between them", clip(s), i)
-		}
-		merges[i] = [2]string{s[:n], s[n+1:]}
 	}
 	stages := pre.stages
 	if v.Pre != "falcon" { // whose stages make symbols in their midst
 		stages = append(stages, toBytes(false))
 	}
 	file := component{
-		"model":         component{"type": "BPE", "vocab": v.vocab(), "merges": merges, "ignore_merges": pre.ignoreMerges},
 		"pre_tokenizer": component{"type": "Sequence", "pretokenizers": stages},
 		"decoder":       toBytes(true),
 	}
@@ -153,6 +149,42 @@ func (v *GGUFVocab) fileBPE() (component, ggufPre, error) {
 		file["normalizer"] = component{"type": "NFC"}
 	}
 	return file, pre, nil
+}
+
+// setBPE sets the model gpt2. It is not read of a tokenizer.json, which would take five times as long.
+func (v *GGUFVocab) setBPE(t *Tokenizer, ignoreMerges bool) error {
+	t.vocab = v.vocab()
+	t.tokens = make([]token, len(v.Tokens))
+	for s, id := range t.vocab {
+		t.tokens[id] = token{content: s, exists: true}
+	}
+	m := newBPE(t.vocab, "", "")
+	m.ignoreMerges, m.merges = ignoreMerges, newTable(len(v.Merges))
+	t.model = m
+	if !ignoreMerges {
+		t.cuts = newCuts(maps.Keys(t.vocab))
+	}
+	for i := range v.Merges {
+		left, right, err := v.merge(i)
+		if err != nil {
+			return err
+		}
+		if err := t.addMerge(m, left, right, i); err != nil {
+			return fmt.Errorf("merges: %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// merge returns the tokens of a merge.
+func (v *GGUFVocab) merge(i int) (left, right string, err error) {
+	s := v.Merges[i]
+	// A token may begin with a space.
+	n := strings.Index(s[min(1, len(s)):], " ") + 1
+	if n == 0 || n+1 == len(s) {
+		return "", "", fmt.Errorf("merges: found %s at %d, expected two tokens with a space between them", clip(s), i)
+	}
+	return s[:n], s[n+1:], nil
 }
 
 // parseBert builds the tokenizer of the model bert, whose file has a mark before words in place of
@@ -179,7 +211,7 @@ func (v *GGUFVocab) parseBert() (*Tokenizer, error) {
 		"normalizer":    component{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": nil, "lowercase": true},
 		"pre_tokenizer": component{"type": "BertPreTokenizer"},
 		"decoder":       component{"type": "WordPiece", "prefix": "##", "cleanup": true},
-	})
+	}, modelOf)
 	if err != nil {
 		return nil, err
 	}
@@ -194,34 +226,27 @@ func (v *GGUFVocab) parseBert() (*Tokenizer, error) {
 }
 
 // vocab returns the ids of the tokens. Of the same token twice the first counts.
-func (v *GGUFVocab) vocab() map[string]int {
-	ids := make(map[string]int, len(v.Tokens))
+func (v *GGUFVocab) vocab() map[string]int32 {
+	ids := make(map[string]int32, len(v.Tokens))
 	for id, s := range v.Tokens {
 		if _, ok := ids[s]; s != "" && !ok {
-			ids[s] = id
+			ids[s] = int32(id)
 		}
 	}
 	return ids
 }
 
-// build builds the tokenizer of a tokenizer.json, with the added tokens.
-func (v *GGUFVocab) build(file component) (*Tokenizer, error) {
+// build builds the tokenizer of a tokenizer.json, with the added tokens: see [parse].
+func (v *GGUFVocab) build(file component, setModel func(t *Tokenizer, file object) error) (*Tokenizer, error) {
 	data, err := json.Marshal(file)
 	if err != nil {
 		return nil, err
 	}
-	t, err := parse(data)
+	t, err := parse(data, setModel)
 	if err != nil {
 		return nil, err
 	}
-	ids, added := v.vocab(), v.added()
-	list := added[:0]
-	for _, tok := range added {
-		if ids[tok.Content] == int(tok.ID) {
-			list = append(list, tok)
-		}
-	}
-	if err := t.addTokens(list); err != nil {
+	if err := t.addTokens(v.added(t.vocab)); err != nil {
 		return nil, err
 	}
 	for id, s := range v.Tokens { // the same token again decodes as the first
@@ -229,7 +254,7 @@ func (v *GGUFVocab) build(file component) (*Tokenizer, error) {
 			t.tokens = append(t.tokens, token{})
 		}
 		if !t.tokens[id].exists && s != "" {
-			t.tokens[id] = t.tokens[ids[s]]
+			t.tokens[id] = t.tokens[t.vocab[s]]
 		}
 	}
 	t.spell()

@@ -14,14 +14,24 @@ const (
 // Parse reads a tokenizer.json. It takes time and memory proportional to the length of the file.
 // An error names the part that is malformed or not supported, and what is supported there.
 func Parse(tokenizerJSON []byte) (*Tokenizer, error) {
-	t, err := parse(tokenizerJSON)
+	t, err := parse(tokenizerJSON, modelOf)
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: tokenizer.json: %w", err)
 	}
 	return t, nil
 }
 
-func parse(data []byte) (*Tokenizer, error) {
+// modelOf sets the model of a file.
+func modelOf(t *Tokenizer, file object) error {
+	v, err := file.get("model")
+	if err != nil {
+		return err
+	}
+	return t.parseModel(v)
+}
+
+// parse reads a file. SetModel sets its tokens, vocab and model.
+func parse(data []byte, setModel func(t *Tokenizer, file object) error) (*Tokenizer, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%d bytes: at most %d are read", len(data), maxFile)
 	}
@@ -39,26 +49,23 @@ func parse(data []byte) (*Tokenizer, error) {
 		}
 	}
 	t := newTokenizer()
+	if err := setModel(t, root); err != nil {
+		return nil, err
+	}
 	for _, part := range []struct {
-		name     string
-		required bool
-		parse    func(*Tokenizer, value) error
+		name  string
+		parse func(*Tokenizer, value) error
 	}{
-		{"model", true, (*Tokenizer).parseModel},
-		{"normalizer", false, (*Tokenizer).parseNormalizer},
-		{"added_tokens", false, (*Tokenizer).parseAdded},
-		{"pre_tokenizer", false, (*Tokenizer).parsePreTokenizer},
-		{"post_processor", false, (*Tokenizer).parsePostProcessor},
-		{"decoder", false, (*Tokenizer).parseDecoder},
+		{"normalizer", (*Tokenizer).parseNormalizer},
+		{"added_tokens", (*Tokenizer).parseAdded},
+		{"pre_tokenizer", (*Tokenizer).parsePreTokenizer},
+		{"post_processor", (*Tokenizer).parsePostProcessor},
+		{"decoder", (*Tokenizer).parseDecoder},
 	} {
-		if !part.required && !root.has(part.name) {
+		if !root.has(part.name) {
 			continue
 		}
-		v, err := root.get(part.name)
-		if err != nil {
-			return nil, err
-		}
-		if err := part.parse(t, v); err != nil {
+		if err := part.parse(t, root.fields[part.name]); err != nil {
 			return nil, err
 		}
 	}

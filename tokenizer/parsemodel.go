@@ -146,32 +146,38 @@ func (t *Tokenizer) parseMerges(m *bpe, v value) error {
 		return err
 	}
 	m.merges = newTable(count)
-	rank := uint64(0)
-	var joined []byte
+	rank := 0
 	return v.items(func(i int, val value) error {
 		left, right, skip, err := val.merge()
 		if skip || err != nil {
 			return err
 		}
-		if !strings.HasPrefix(right, m.prefix) {
-			return val.at(i).errorf("token %q does not begin with %q, the continuing_subword_prefix", right, m.prefix)
+		if err := t.addMerge(m, left, right, rank); err != nil {
+			return val.at(i).errorf("%v", err)
 		}
-		joined = append(append(joined[:0], left...), right[len(m.prefix):]...)
-		l, okLeft := m.vocab[left]
-		r, okRight := m.vocab[right]
-		id, okJoined := m.vocab[string(joined)]
-		for k, ok := range []bool{okLeft, okRight, okJoined} {
-			if !ok {
-				return val.at(i).errorf("token %q is not in the vocabulary", []string{left, right, string(joined)}[k])
-			}
-		}
-		if _, ok := byteToken(left); ok && strings.HasPrefix(right, wordMark) || l == m.unk {
-			t.cuts.allowed = false
-		}
-		m.merges.set(uint64(l)<<32|uint64(r), rank<<32|uint64(id))
 		rank++
 		return nil
 	})
+}
+
+// addMerge adds a merge to the model, which is to be the tokenizer's.
+func (t *Tokenizer) addMerge(m *bpe, left, right string, rank int) error {
+	if !strings.HasPrefix(right, m.prefix) {
+		return fmt.Errorf("token %q does not begin with %q, the continuing_subword_prefix", right, m.prefix)
+	}
+	l, okLeft := m.vocab[left]
+	r, okRight := m.vocab[right]
+	id, okJoined := m.vocab[left+right[len(m.prefix):]]
+	for k, ok := range []bool{okLeft, okRight, okJoined} {
+		if !ok {
+			return fmt.Errorf("token %q is not in the vocabulary", []string{left, right, left + right[len(m.prefix):]}[k])
+		}
+	}
+	if _, ok := byteToken(left); ok && strings.HasPrefix(right, wordMark) || l == m.unk {
+		t.cuts.allowed = false
+	}
+	m.merges.set(uint64(l)<<32|uint64(r), uint64(rank)<<32|uint64(id))
+	return nil
 }
 
 // merge reads one merge. The line "#version" that begins old lists is none.
