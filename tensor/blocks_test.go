@@ -6,6 +6,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/x448/float16"
+
+	"github.com/mminfer/mminfer/kernels/quant"
 )
 
 // blockTypes are the types that store blocks.
@@ -139,6 +143,30 @@ func packingBound(t Type, largest float64) float64 {
 	return largest/254*(1+0x1p-10) + 127*0x1p-24 // the scale is rounded as above
 }
 
+// packedRow replaces a row of a type's numbers by what a panel of its native format holds of them, element
+// by element.
+func packedRow(t Type, row []float32, b []byte) {
+	n, size := t.Block()
+	round := func(v int, d []byte) float32 { return float16.Frombits(Float16(float32(v) * half(d))).Float32() }
+	for i := range row {
+		b, i, v := b[i/n*size:], i%n, &row[i]
+		switch t {
+		case Q4_0:
+			*v = float32(float32(bitsAt(b[2:], i%16*8+i/16*4, 4))*half(b)) + round(-8, b)
+		case Q4_K:
+			scale, least := sixBits(b[4:], i/32)
+			*v = float32(float32(bitsAt(b[16:], (i/64*32+i%32)*8+i%64/32*4, 4))*round(scale, b)) + round(-least, b[2:])
+		case IQ4_XS:
+			scale := bitsAt(b[4:], i/32*4, 4) + 16*bitsAt(b[2:], i/32*2, 2) - 32
+			*v = iq4[bitsAt(b[8:], (i/32*16+i%16)*8+i%32/16*4, 4)] * round(scale, b)
+		}
+	}
+	switch t {
+	case Q2_K, Q3_K, Q5_1, Q5_K, Q6_K:
+		quant.Q8Round(row)
+	}
+}
+
 // TestBlockTypes checks what the rest of the package asks of a type.
 func TestBlockTypes(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
@@ -148,7 +176,7 @@ func TestBlockTypes(t *testing.T) {
 		if !typ.Float() || typ.Size() != 0 || FormatAuto.For(typ) != native[typ] || FormatAuto.Keeps(typ) || FormatBF16.Keeps(typ) || ParseType(typ.String()) != Invalid {
 			t.Errorf("%v: Float %v, Size %d, For %v", typ, typ.Float(), typ.Size(), FormatAuto.For(typ))
 		}
-		x := randomBlocks(r, typ, 37, 2)
+		x := randomBlocks(r, typ, 37, 9) // more columns than are packed at a time
 		var arena Arena
 		w := Pack(&arena, pool, FormatF32, x.Rows(0, 9), x.Rows(9, 37))
 		rounded := Pack(&arena, pool, FormatAuto, x)
@@ -166,6 +194,9 @@ func TestBlockTypes(t *testing.T) {
 						t.Fatalf("%v: element %d, %d: %v packed as %v, expected within %v", typ, i, c, want[c], got[c], bound)
 					}
 				}
+			}
+			if packedRow(typ, want, x.Data[i*len(x.Data)/37:]); !slices.Equal(got, want) {
+				t.Fatalf("%v: row %d differs from its blocks packed one by one", typ, i)
 			}
 		}
 	}
@@ -188,6 +219,36 @@ func TestBlockTypes(t *testing.T) {
 		Tensor{Type: Q4_0, Shape: []int{32}, Data: append(b, make([]byte, 16)...)}.Floats(v, 0)
 		if f := float64(v[0]); !math.IsInf(f, -1) && !math.IsNaN(f) {
 			t.Errorf("scale %x gives %v", b, f)
+		}
+	}
+}
+
+// TestMixedPanel packs rows of several types, those of another panel among them, into one.
+func TestMixedPanel(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for _, types := range [][]Type{{Q4_0, Q4_1, Q4_K}, {IQ4_NL, IQ4_XS}, {Q5_0}, {Q8_0}} {
+		var parts []Tensor
+		for _, typ := range types {
+			n, _ := typ.Block()
+			x := randomBlocks(r, typ, 3, 512/n)
+			f := FormatAuto.For(typ)
+			parts = append(parts, x, packedBytes(t, x, []PackedRows{{f, 3}}).Rows(1, 3))
+		}
+		w := Pack(new(Arena), nil, FormatAuto.For(types[0]), parts...)
+		want, got := make([]float32, 512), make([]float32, 512)
+		row := 0
+		for _, p := range parts {
+			alone := Pack(new(Arena), nil, w.Format, p)
+			for i := range alone.Rows {
+				alone.Row(want, i)
+				if w.Row(got, row); !slices.Equal(got, want) {
+					t.Fatalf("%v: row %d of %v differs", types, i, p)
+				}
+				row++
+			}
+		}
+		if row != w.Rows || len(w.parts) != 1 {
+			t.Errorf("%d rows of %d, %d parts", row, w.Rows, len(w.parts))
 		}
 	}
 }

@@ -2,8 +2,13 @@ package tensor
 
 import (
 	"encoding/binary"
+	"math/bits"
 
+	"github.com/x448/float16"
+
+	"github.com/mminfer/mminfer/kernels/gemm"
 	"github.com/mminfer/mminfer/kernels/quant"
+	"github.com/mminfer/mminfer/kernels/vec"
 )
 
 // moves reports whether elements in blocks keep their codes in a format: see [Format.For].
@@ -22,61 +27,219 @@ func Kept(t Type) (Format, bool) {
 	return FormatAuto, false
 }
 
-// moveRow stores a row of elements in blocks as row r of a panel.
-func moveRow(f Format, panel []byte, r int, t Tensor, row, cols int) {
-	n, size := t.Type.Block()
-	b := t.Data[row*(cols/n)*size : (row+1)*(cols/n)*size]
-	var code [quant.Block]byte
-	for i := range cols / quant.Block {
-		at := i * quant.Block / n * size
-		scale, least := blockCodes(t.Type, b[at:at+size], i%(n/quant.Block), &code)
-		if f == FormatQ8 {
-			quant.Q8Set(panel, cols, r, i, &code, scale)
-		} else {
-			formats[f].code.SetBlock(panel, cols, r, i, &code, scale, least)
+// movedRow is what a panel of a quantised format has of some blocks of a row, in the panel's order: the
+// codes four bytes at a time, the scales two.
+type movedRow struct {
+	codes  [packColumns]byte
+	scales [packColumns / quant.Block * 4]byte
+}
+
+// storedRow is the rest of a row as a checkpoint has it: blocks, or the panel in which a Packed row has its
+// next codes and scales.
+type storedRow struct {
+	Type
+	data          []byte
+	codes, scales int
+}
+
+// moved packs n rows whose codes and scales the format can hold as they are, and reports whether it
+// did.
+func (p *packing) moved(dst []byte, s *packScratch, first, n int) bool {
+	if !formats[p.format].eight {
+		return false
+	}
+	var from [gemm.Rows]storedRow
+	for r := range n {
+		var ok bool
+		if from[r], ok = p.storedRow(first + r); !ok {
+			return false
 		}
+	}
+	const most = packColumns / quant.Block
+	each, scale := p.format.blockSizes()
+	all := quant.Blocks(p.cols)
+	dst, dstScales := dst[:all*each], dst[all*each:]
+	for at := 0; at < all; at += most {
+		m := min(most, all-at)
+		var codes, scales [gemm.Rows][]byte
+		for r := range n {
+			codes[r], scales[r] = s.moved[r].codes[:m*each/gemm.Rows], s.moved[r].scales[:m*scale/gemm.Rows]
+			from[r].move(codes[r], scales[r])
+		}
+		words, halves := view[uint32](dst[at*each:(at+m)*each]), view[uint16](dstScales[at*scale:(at+m)*scale])
+		quant.Columns32(words, codes[:n], len(words)/gemm.Rows)
+		quant.Columns16(halves, scales[:n], len(halves)/gemm.Rows)
+		if bigEndian() {
+			turn(words, bits.ReverseBytes32)
+			turn(halves, bits.ReverseBytes16)
+		}
+	}
+	return true
+}
+
+// storedRow returns row r of the stack, and whether it can be moved.
+func (p *packing) storedRow(r int) (storedRow, bool) {
+	t, row := p.source(r)
+	if t.Type != Packed {
+		size := len(t.Data) / t.Shape[0]
+		return storedRow{Type: t.Type, data: t.Data[row*size:]}, moves(t.Type, p.format, p.cols)
+	}
+	from := t.rows().panels[0]
+	if from.format != p.format {
+		return storedRow{}, false
+	}
+	panel, i := from.panel(row)
+	each, _ := p.format.blockSizes()
+	return storedRow{Packed, panel, 4 * i, quant.Blocks(p.cols)*each + 2*i}, true
+}
+
+// turn replaces numbers by those of the other byte order.
+func turn[E uint16 | uint32](x []E, reverse func(E) E) {
+	for i, v := range x {
+		x[i] = reverse(v)
 	}
 }
 
-// blockCodes returns the codes of group g of a block, and the bits of their scale and minimum.
-func blockCodes(t Type, b []byte, g int, code *[quant.Block]byte) (scale, least uint16) {
-	scale = binary.LittleEndian.Uint16(b)
-	switch t {
+// move fills codes and scales from the next blocks.
+func (x *storedRow) move(codes, scales []byte) {
+	switch x.Type {
+	case Packed:
+		for ; len(codes) > 0; codes, x.codes = codes[4:], x.codes+4*gemm.Rows {
+			copy(codes[:4], x.data[x.codes:])
+		}
+		for ; len(scales) > 0; scales, x.scales = scales[2:], x.scales+2*gemm.Rows {
+			copy(scales[:2], x.data[x.scales:])
+		}
 	case Q8_0:
-		for i, q := range b[2:34] {
-			code[i] = q + 128
-		}
-	case Q4_0:
-		nibbles(code, b[2:])
-		least = Float16(-8 * half(b))
-	case Q4_1:
-		nibbles(code, b[4:])
-		least = binary.LittleEndian.Uint16(b[2:])
-	case IQ4_NL:
-		nibbles(code, b[2:])
+		x.data = moveQ8(codes, scales, x.data)
+	case Q4_0, Q4_1, IQ4_NL:
+		x.data = moveQ4(x.Type, codes, scales, x.data)
 	case Q5_0:
-		nibbles(code, b[6:])
-		fifth := binary.LittleEndian.Uint32(b[2:])
-		for i := range code {
-			code[i] |= byte(fifth >> i & 1 << 4)
-		}
+		x.data = moveQ5(codes, scales, x.data)
 	case Q4_K:
-		s, m := scales45K(b[4:16], g)
-		for i, q := range b[16+g/2*32:][:32] {
-			code[i] = q >> (g % 2 * 4) & 15
-		}
-		scale = Float16(half(b) * float32(s))
-		least = Float16(-half(b[2:]) * float32(m))
+		x.data = moveQ4K(codes, scales, x.data)
 	case IQ4_XS:
-		nibbles(code, b[8+g*16:])
-		scale = Float16(half(b) * float32(scaleIQ4XS(b, g)))
+		x.data = moveIQ4XS(codes, scales, x.data)
 	}
-	return scale, least
 }
 
-// nibbles unpacks 32 codes; the low halves of the bytes come first.
-func nibbles(code *[quant.Block]byte, qs []byte) {
-	for i, q := range (*[16]byte)(qs) {
-		code[i], code[i+16] = q&15, q>>4
+// word and setWord read and write eight bytes.
+func word(b []byte) uint64       { return binary.LittleEndian.Uint64(b) }
+func setWord(b []byte, v uint64) { binary.LittleEndian.PutUint64(b, v) }
+
+// The functions below move blocks until codes are full, and return the blocks that are left.
+
+// moveQ8 moves Q8_0: codes get 128 added.
+func moveQ8(codes, scales, b []byte) []byte {
+	for ; len(codes) > 0; codes, scales, b = codes[32:], scales[2:], b[34:] {
+		c, q := (*[32]byte)(codes), (*[34]byte)(b)
+		copy(scales[:2], q[:2])
+		for i := 0; i < 32; i += 8 {
+			setWord(c[i:], word(q[2+i:])^0x8080808080808080)
+		}
+	}
+	return b
+}
+
+// moveQ4 moves the types whose codes a panel has in the same order.
+func moveQ4(t Type, codes, scales, b []byte) []byte {
+	_, size := t.Block()
+	for ; len(codes) > 0; codes, b = codes[16:], b[size:] {
+		copy(codes[:16], b[size-16:size])
+		copy(scales[:2], b[:2])
+		scales = scales[2:]
+		switch t {
+		case Q4_0:
+			binary.LittleEndian.PutUint16(scales, minimum40(binary.LittleEndian.Uint16(b)))
+		case Q4_1:
+			copy(scales[:2], b[2:4])
+		default:
+			continue
+		}
+		scales = scales[2:]
+	}
+	return b
+}
+
+// minimum40 returns -8 times a number in half precision.
+func minimum40(h uint16) uint16 {
+	if exponent := h >> 10 & 31; exponent == 0 || exponent >= 28 {
+		return Float16(-8 * float16.Frombits(h).Float32())
+	}
+	return h ^ 0x8000 + 3<<10
+}
+
+// moveQ5 moves Q5_0.
+func moveQ5(codes, scales, b []byte) []byte {
+	for ; len(codes) > 0; codes, scales, b = codes[20:], scales[2:], b[22:] {
+		copy(scales[:2], b[:2])
+		copy(codes[:16], b[6:22])
+		binary.LittleEndian.PutUint32(codes[16:], everyFourth(binary.LittleEndian.Uint32(b[2:])))
+	}
+	return b
+}
+
+// everyFourth returns bits 0, 4, ... 28, then bits 1, 5, ... 29 and so on: 4j+i becomes 8i+j as bits of
+// that number change places, 4 with 1, 3 with 0, 2 with 1 and 1 with 0.
+func everyFourth(v uint32) uint32 {
+	v = swapBits(v, 14, 0x0000cccc)
+	v = swapBits(v, 7, 0x00aa00aa)
+	v = swapBits(v, 2, 0x0c0c0c0c)
+	return swapBits(v, 1, 0x22222222)
+}
+
+// swapBits exchanges the bits of a mask with those that lie n above.
+func swapBits(v uint32, n int, mask uint32) uint32 {
+	t := (v>>n ^ v) & mask
+	return v ^ t ^ t<<n
+}
+
+// moveQ4K moves Q4_K, in which a byte has codes of two groups: those of columns 16 apart
+// come together.
+func moveQ4K(codes, scales, b []byte) []byte {
+	const low = 0x0f0f0f0f0f0f0f0f
+	for ; len(codes) > 0; codes, scales, b = codes[128:], scales[32:], b[144:] {
+		for g := 0; g < 128; g += 32 {
+			q, c := (*[32]byte)(b[16+g:]), (*[32]byte)(codes[g:])
+			for i := 0; i < 16; i += 8 {
+				x, y := word(q[i:]), word(q[16+i:])
+				setWord(c[i:], x&low|y&low<<4)
+				setWord(c[16+i:], x>>4&low|y&^low)
+			}
+		}
+		d, m := half(b), -half(b[2:])
+		var v [16]float32
+		for g := range 8 {
+			scale, least := scales45K(b[4:16], g)
+			v[2*g], v[2*g+1] = d*float32(scale), m*float32(least)
+		}
+		halves(scales[:32], &v)
+	}
+	return b
+}
+
+// moveIQ4XS moves IQ4_XS.
+func moveIQ4XS(codes, scales, b []byte) []byte {
+	for ; len(codes) > 0; codes, scales, b = codes[128:], scales[16:], b[136:] {
+		copy(codes[:128], b[8:136])
+		d := half(b)
+		var v [16]float32
+		for g := range 8 {
+			v[g] = d * float32(scaleIQ4XS(b, g))
+		}
+		halves(scales[:16], &v)
+	}
+	return b
+}
+
+// halves writes numbers as [Float16] rounds them, as many as dst has room for.
+func halves(dst []byte, v *[16]float32) {
+	var h [16]uint16
+	for i := range v {
+		v[i] = max(-65504, min(65504, v[i]))
+	}
+	vec.ToF16(h[:], v[:])
+	for i := range len(dst) / 2 {
+		binary.LittleEndian.PutUint16(dst[2*i:], h[i])
 	}
 }

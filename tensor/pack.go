@@ -42,7 +42,7 @@ func (p *packing) Do(part int) {
 	for i := part * panelsPerPart; i < min((part+1)*panelsPerPart, gemm.Panels(p.rows)); i++ {
 		size := formats[p.format].panel(p.cols)
 		dst, first, n := p.data[i*size:(i+1)*size], i*gemm.Rows, min(gemm.Rows, p.rows-i*gemm.Rows)
-		if !p.moved(dst, first, n) {
+		if !p.moved(dst, &s, first, n) {
 			p.panel(dst, &s, first, n)
 		}
 	}
@@ -53,6 +53,7 @@ type packScratch struct {
 	half    [packColumns * gemm.Rows]uint16
 	columns [packColumns * gemm.Rows]float32
 	rows    []float32 // [16, cols]
+	moved   [gemm.Rows]movedRow
 }
 
 // panel packs n rows, some columns at a time.
@@ -172,29 +173,6 @@ func (p *packing) source(r int) (Tensor, int) {
 		i++
 	}
 	return p.parts[i], r
-}
-
-// moved packs n rows whose codes and scales the format can hold as they are, and reports whether it
-// did.
-func (p *packing) moved(dst []byte, first, n int) bool {
-	if !formats[p.format].eight {
-		return false
-	}
-	for r := range n {
-		t, _ := p.source(first + r)
-		if t.Type == Packed && t.rows().panels[0].format != p.format || t.Type != Packed && !moves(t.Type, p.format, p.cols) {
-			return false
-		}
-	}
-	for r := range n {
-		t, row := p.source(first + r)
-		if t.Type == Packed {
-			t.rows().panels[0].store(dst, r, row)
-		} else {
-			moveRow(p.format, dst, r, t, row, p.cols)
-		}
-	}
-	return true
 }
 
 // nativeRow decodes row r of a panel of floats in the machine's byte order.

@@ -184,21 +184,3 @@ func bigEndian() bool {
 	one := uint16(1)
 	return *(*byte)(unsafe.Pointer(&one)) == 0
 }
-
-// store puts row r of p into row to of a panel of the same quantised format.
-func (p panels) store(dst []byte, to, r int) {
-	src, r := p.panel(r)
-	c, cols := formats[p.format].code, p.cols
-	for b := range quant.Blocks(cols) {
-		if p.format == FormatQ8 {
-			quant.Q8Copy(dst, to, src, r, cols, b)
-			continue
-		}
-		var code [quant.Block]byte
-		for i := range code {
-			code[i] = c.At(src, cols, r, b*quant.Block+i)
-		}
-		scale, least := c.ScaleBits(src, cols, r, b)
-		c.SetBlock(dst, cols, to, b, &code, scale, least)
-	}
-}

@@ -75,17 +75,11 @@ func (c Code) At(panel []byte, k, r, i int) byte {
 
 // Scales returns scale and minimum, 0 without one, of row r and block b of a panel of k columns.
 func (c Code) Scales(panel []byte, k, r, b int) (scale, least float32) {
-	s, m := c.ScaleBits(panel, k, r, b)
-	return float16.Frombits(s).Float32(), float16.Frombits(m).Float32()
-}
-
-// ScaleBits returns the bits of both.
-func (c Code) ScaleBits(panel []byte, k, r, b int) (scale, least uint16) {
 	s := panel[Blocks(k)*c.BlockSize()+b*c.ScaleSize()+2*r:]
 	if codes[c].scales > 1 {
-		least = binary.LittleEndian.Uint16(s[2*Rows:])
+		least = float16.Frombits(binary.LittleEndian.Uint16(s[2*Rows:])).Float32()
 	}
-	return binary.LittleEndian.Uint16(s), least
+	return float16.Frombits(binary.LittleEndian.Uint16(s)).Float32(), least
 }
 
 // Row decodes row r of a panel of k columns, [k].

@@ -113,21 +113,3 @@ func weightScale(block []float32) float16.Float16 {
 	}
 	return float16.Fromfloat32(min(math.Float32frombits(top)/127, largest))
 }
-
-// Q8Copy copies block b of row r of a panel of k columns to row to of another.
-func Q8Copy(dst []byte, to int, src []byte, r, k, b int) {
-	for i := b * Block; i < (b+1)*Block; i += 4 {
-		copy(dst[(i/4*Rows+to)*4:][:4], src[(i/4*Rows+r)*4:])
-	}
-	scales := Blocks(k)*Block*Rows + b*Rows*2
-	copy(dst[scales+2*to:][:2], src[scales+2*r:])
-}
-
-// Q8Set stores the quantised weights of row r and block b of a panel of k columns, each plus 128,
-// and the bits of their scale.
-func Q8Set(panel []byte, k, r, b int, code *[Block]byte, scale uint16) {
-	for i := 0; i < Block; i += 4 {
-		copy(panel[((b*Block+i)/4*Rows+r)*4:][:4], code[i:])
-	}
-	binary.LittleEndian.PutUint16(panel[Blocks(k)*Block*Rows+(b*Rows+r)*2:], scale)
-}
