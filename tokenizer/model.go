@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -77,9 +78,13 @@ const wordMark = "\u2581"
 func newCuts(contents func(yield func(string) bool)) cuts {
 	c := cuts{true, make(map[rune]bool)}
 	for s := range contents {
-		for i, r := range s {
-			if string(r) == wordMark && i > 0 {
-				before, _ := utf8.DecodeLastRuneInString(s[:i])
+		for at := 0; ; at += len(wordMark) {
+			n := strings.Index(s[at:], wordMark)
+			if n < 0 {
+				break
+			}
+			if at += n; at > 0 {
+				before, _ := utf8.DecodeLastRuneInString(s[:at])
 				c.joined[before] = true
 			}
 		}
