@@ -36,9 +36,9 @@ func WithThreads(n int) Option { return func(o *options) { o.threads = n } }
 // precision; F32 and, for a BF16 checkpoint, BF16 give the same bits.
 func WithFormat(f tensor.Format) Option { return func(o *options) { o.format = f } }
 
-// WithKV sets how sessions hold the keys and values of softmax attention: FormatF32, the default, or,
-// rounded and in half the memory, FormatBF16 or FormatF16. A session stored with one is refused by
-// an engine with another.
+// WithKV sets how sessions hold the keys and values of softmax attention: FormatF32, the default, or
+// rounded: in half the memory, FormatBF16 or FormatF16, or in little more than a quarter, FormatQ8. A
+// session stored with one is refused by an engine with another.
 func WithKV(f tensor.Format) Option { return func(o *options) { o.kv = f } }
 
 // WithLogger makes the engine log what it loads. Without it the library is silent. Prompts and

@@ -157,9 +157,9 @@ func New(ck Checkpoint, opts Options) (*Model, error) {
 		return nil, err
 	}
 	switch opts.KV {
-	case tensor.FormatAuto, tensor.FormatF32, tensor.FormatBF16, tensor.FormatF16:
+	case tensor.FormatAuto, tensor.FormatF32, tensor.FormatBF16, tensor.FormatF16, tensor.FormatQ8:
 	default:
-		return nil, fmt.Errorf("models: keys and values in %v: expected f32, bf16 or f16", opts.KV)
+		return nil, fmt.Errorf("models: keys and values in %v: expected f32, bf16, f16 or q8", opts.KV)
 	}
 	if opts.Format, err = packedFormat(ck, opts.Format); err != nil {
 		return nil, fmt.Errorf("models: %s: %w", kind, err)

@@ -383,14 +383,18 @@ func TestSkip(t *testing.T) {
 func TestKVFormat(t *testing.T) {
 	const dir = "testdata/golden/hf_qwen3_next"
 	wide := open(t, dir, models.Options{})
-	for _, format := range []tensor.Format{tensor.FormatBF16, tensor.FormatF16} {
+	for _, format := range []tensor.Format{tensor.FormatBF16, tensor.FormatF16, tensor.FormatQ8} {
 		m := open(t, dir, models.Options{KV: format})
-		if m.BytesPerToken()*2 != wide.BytesPerToken() {
+		want := wide.BytesPerToken() / 2
+		if format == tensor.FormatQ8 {
+			want = wide.BytesPerToken()/4 + 2*2*2 // scales of a key and a value of two heads of 16
+		}
+		if m.BytesPerToken() != want {
 			t.Errorf("%v: %d bytes a token, as float32 %d", format, m.BytesPerToken(), wide.BytesPerToken())
 		}
-		want := runs(t, dir, m, nil, golden.Options{})
+		logits := runs(t, dir, m, nil, golden.Options{})
 		for _, feed := range feeds[1:6] {
-			sameBits(t, feed, runs(t, dir, m, nil, feed), want)
+			sameBits(t, feed, runs(t, dir, m, nil, feed), logits)
 		}
 		s := m.NewState()
 		advance(t, m, s, text(m, 100, 1)...)
@@ -411,7 +415,7 @@ func TestKVFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ck.Close()
-	if _, err := models.New(ck, models.Options{KV: tensor.FormatQ8}); err == nil {
-		t.Error("keys and values in q8 are taken")
+	if _, err := models.New(ck, models.Options{KV: tensor.FormatQ6}); err == nil {
+		t.Error("keys and values in q6 are taken")
 	}
 }

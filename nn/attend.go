@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"sync"
 
 	"github.com/mminfer/mminfer/kernels/attn"
 	"github.com/mminfer/mminfer/kernels/gemm"
@@ -22,7 +23,13 @@ const (
 	// segmentPages is the pages over which a softmax is computed by itself; those of the segments are
 	// then merged in order. A long text's segments can be shared among threads.
 	segmentPages = 4
+	// widePanels is how many panels of codes with 64 columns are widened at a time: they stay in the first-level cache.
+	widePanels = 4
+	wideFloats = widePanels * PageLen * gemm.Rows
 )
+
+// rooms have space for the panels that a thread has widened.
+var rooms = sync.Pool{New: func() any { return new([wideFloats]float32) }}
 
 // attend computes o [T, Heads·ValueDim] from the rotated queries, [T, Heads·KeyDim], in parallel
 // over spans, key heads and groups of rows, and over segments for single tokens.
@@ -146,17 +153,28 @@ func (t *attending) Do(i int) {
 	switch {
 	case t.joining:
 		t.join(t.joins[i])
-	case t.parts[i].to-t.parts[i].from > 1:
-		t.tokens(t.parts[i])
+	case t.parts[i].span.State.KV.spec.Format == tensor.FormatQ8:
+		wide := rooms.Get().(*[wideFloats]float32)
+		t.attend(t.parts[i], wide[:])
+		rooms.Put(wide)
 	default:
-		t.token(t.parts[i])
+		t.attend(t.parts[i], nil)
+	}
+}
+
+// attend attends for one part; wide is room for widened panels, nil where there are none.
+func (t *attending) attend(p attendPart, wide []float32) {
+	if p.to-p.from > 1 {
+		t.tokens(p, wide)
+	} else {
+		t.token(p, wide)
 	}
 }
 
 // tokens attends for several tokens: the rows of a product are those, for one query head.
-func (t *attending) tokens(p attendPart) {
+func (t *attending) tokens(p attendPart, wide []float32) {
 	head, first, _ := t.share(p.first)
-	r := t.queryRows(p, head)
+	r := t.queryRows(p, head, wide)
 	r.n, r.qStride, r.advance = p.to-p.from, t.q.Stride, 1
 	for h := first; h < first+t.Heads/t.KVHeads; h++ {
 		r.q = t.q.Data[p.from*t.q.Stride+h*t.KeyDim:]
@@ -166,13 +184,13 @@ func (t *attending) tokens(p attendPart) {
 
 // token attends for a single token: the rows of a product are a share's query heads. The shares of a
 // segment pass it together, page by page.
-func (t *attending) token(p attendPart) {
+func (t *attending) token(p attendPart, wide []float32) {
 	var all [sharesTogether]queryRows
 	row := p.row
 	for i := range p.count {
 		head, first, count := t.share(p.first + i)
 		r := &all[i]
-		*r = t.queryRows(p, head)
+		*r = t.queryRows(p, head, wide)
 		r.n, r.q, r.qStride, r.scores = count, t.q.Data[p.from*t.q.Stride+first*t.KeyDim:], t.KeyDim, t.scores[row*PageLen:]
 		outs, states := t.outs[row*t.ValueDim:], t.states[row:]
 		if p.segment < 0 {
@@ -193,8 +211,8 @@ func (t *attending) token(p attendPart) {
 }
 
 // queryRows returns what all rows of a part have in common.
-func (t *attending) queryRows(p attendPart, head int) queryRows {
-	return queryRows{heads: t.heads, kv: p.span.State.KV, head: head, pos: p.position(), scores: t.scores[p.row*PageLen:]}
+func (t *attending) queryRows(p attendPart, head int, wide []float32) queryRows {
+	return queryRows{heads: t.heads, kv: p.span.State.KV, head: head, pos: p.position(), scores: t.scores[p.row*PageLen:], wide: wide}
 }
 
 // join merges the segments of a token's heads.
@@ -237,6 +255,7 @@ type queryRows struct {
 	q            []float32 // rows qStride apart
 	qStride      int
 	scores       []float32 // [n, PageLen]
+	wide         []float32 // scratch, for codes only
 
 	o       []float32 // of a segment, rows oStride apart
 	oStride int
@@ -291,7 +310,7 @@ func (r *queryRows) pages(s int) (first, last int) {
 func (r *queryRows) page(number int) {
 	keys, values := r.kv.head(number, r.head)
 	held := min(PageLen, r.end()+1-number*PageLen)
-	keys.product(r.scores, r.q, gemm.Dims{Tokens: r.n, Rows: held, K: r.KeyDim, DstStride: PageLen, XStride: r.qStride}, false)
+	r.score(keys, held)
 	whole := true // every row sees the whole page
 	for i := range r.n {
 		from, to := r.visible(i, number)
@@ -308,15 +327,50 @@ func (r *queryRows) page(number int) {
 		row := r.o[i*r.oStride : i*r.oStride+r.ValueDim]
 		vec.Scale(row, corr, row)
 	}
-	d := gemm.Dims{Tokens: r.n, Rows: r.ValueDim, K: held, DstStride: r.oStride, XStride: PageLen, PanelK: PageLen}
+	if values.codes == nil {
+		r.mix(values, 0, r.ValueDim, number, whole)
+		return
+	}
+	for from := 0; from < r.ValueDim; from += widePanels * gemm.Rows {
+		n := min(widePanels*gemm.Rows, r.ValueDim-from)
+		for i := range gemm.Panels(n) {
+			values.columns(r.wide[i*PageLen*gemm.Rows:], from/gemm.Rows+i, held)
+		}
+		r.mix(panels{data: r.wide}, from, n, number, whole)
+	}
+}
+
+// score computes the rows' scores with the first keys of a page.
+func (r *queryRows) score(keys panels, held int) {
+	d := gemm.Dims{Tokens: r.n, Rows: held, K: r.KeyDim, DstStride: PageLen, XStride: r.qStride}
+	if keys.codes == nil {
+		keys.product(r.scores, r.q, d, false)
+		return
+	}
+	together := max(1, wideFloats/(min(r.KeyDim, gemm.Run)*gemm.Rows)) * gemm.Rows
+	for from := 0; from < held; from += together {
+		d.Rows = min(together, held-from)
+		for k := 0; k < r.KeyDim; k += gemm.Run {
+			d.K = min(gemm.Run, r.KeyDim-k)
+			for i := range gemm.Panels(d.Rows) {
+				keys.rows(r.wide[i*d.K*gemm.Rows:], from/gemm.Rows+i, k, d.K, r.KeyDim)
+			}
+			gemm.F32(r.scores[from:], r.q[k:], r.wide, d, k > 0)
+		}
+	}
+}
+
+// mix adds a page's values, n dimensions from one on, to the rows' sums; whole: every row sees all positions.
+func (r *queryRows) mix(values panels, from, n, number int, whole bool) {
+	d := gemm.Dims{Tokens: r.n, Rows: n, K: min(PageLen, r.end()+1-number*PageLen), DstStride: r.oStride, XStride: PageLen, PanelK: PageLen}
 	if whole || r.Full {
-		values.product(r.o, r.scores, d, true)
+		values.product(r.o[from:], r.scores, d, true)
 		return
 	}
 	for i := range r.n {
-		if from, to := r.visible(i, number); to > from {
+		if first, to := r.visible(i, number); to > first {
 			d.Tokens, d.K = 1, to
-			values.product(r.o[i*r.oStride:], r.scores[i*PageLen:], d, true)
+			values.product(r.o[i*r.oStride+from:], r.scores[i*PageLen:], d, true)
 		}
 	}
 }

@@ -1,10 +1,12 @@
 package nn
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
 
+	"github.com/mminfer/mminfer/kernels/quant"
 	"github.com/mminfer/mminfer/tensor"
 )
 
@@ -253,41 +255,71 @@ func TestKVRestoreRefuses(t *testing.T) {
 }
 
 // TestKVFormats: a cache that rounds gives the bits of one that holds the rounded numbers as float32,
-// also when it was restored, and takes half the memory.
+// for a token and for several, also when it was restored, and takes less memory.
 func TestKVFormats(t *testing.T) {
-	for _, format := range []tensor.Format{tensor.FormatBF16, tensor.FormatF16} {
-		a := heads{Heads: 4, KVHeads: 2, KeyDim: 20, ValueDim: 36, Scale: 0.3}
-		spec := KVSpec{Heads: 2, KeyDim: 20, ValueDim: 36}
-		wide := NewKV(spec)
-		spec.Format = format
-		half, w := NewKV(spec), newWeights(3)
-		for range 300 {
-			k, v := gaussian(w.rng, 40, 1), gaussian(w.rng, 72, 1)
-			half.Append(k, v)
-			for _, x := range [][]float32{k, v} {
-				rounded := make([]uint16, len(x))
-				tensor.Narrow(rounded, x, format)
-				tensor.Widen(x, rounded, format)
-			}
-			wide.Append(k, v)
+	formats := []tensor.Format{tensor.FormatBF16, tensor.FormatF16, tensor.FormatQ8}
+	for i, a := range slices.Repeat([]heads{{KeyDim: 20, ValueDim: 36}, {KeyDim: 64, ValueDim: 96}, {KeyDim: 300, ValueDim: 7, Window: 70}}, len(formats)) {
+		a.Heads, a.KVHeads, a.Scale = 4, 2, 0.1
+		testKVFormat(t, a, formats[i/len(formats)])
+	}
+}
+
+func testKVFormat(t *testing.T, a heads, format tensor.Format) {
+	const n = 300
+	spec := KVSpec{Heads: a.KVHeads, KeyDim: a.KeyDim, ValueDim: a.ValueDim}
+	wide := NewKV(spec)
+	spec.Format = format
+	narrow, w := NewKV(spec), newWeights(3)
+	for range n {
+		k, v := gaussian(w.rng, a.KVHeads*a.KeyDim, 1), gaussian(w.rng, a.KVHeads*a.ValueDim, 1)
+		narrow.Append(k, v)
+		for h := range a.KVHeads {
+			rounded(k[h*a.KeyDim:(h+1)*a.KeyDim], format)
+			rounded(v[h*a.ValueDim:(h+1)*a.ValueDim], format)
 		}
-		restored := NewKV(spec)
-		if err := restored.Restore(300, pages(half)); err != nil {
-			t.Fatal(err)
-		}
-		if half.Bytes()*2 != wide.Bytes() {
-			t.Errorf("%v: %d bytes, as float32 %d", format, half.Bytes(), wide.Bytes())
-		}
-		q := tensor.Mat{Rows: 1, Cols: 80, Stride: 80, Data: gaussian(w.rng, 80, 1)}
+		wide.Append(k, v)
+	}
+	restored := NewKV(spec)
+	if err := restored.Restore(n, pages(narrow)); err != nil {
+		t.Fatal(err)
+	}
+	bytes := wide.Bytes() / 2
+	if format == tensor.FormatQ8 {
+		bytes = wide.Bytes()/4 + 5*PageLen*2*2*int64((a.KeyDim+31)/32+(a.ValueDim+31)/32)
+	}
+	if narrow.Bytes() != bytes || narrow.Bytes() != int64(5*PageLen*spec.BytesPerToken()) {
+		t.Errorf("%v: %d bytes, want %d, %d a token", format, narrow.Bytes(), bytes, spec.BytesPerToken())
+	}
+	for _, tokens := range []int{1, 40} {
+		q := tensor.NewMat(tokens, a.Heads*a.KeyDim)
+		copy(q.Data, gaussian(w.rng, len(q.Data), 1))
 		out := func(kv *KV) []float32 {
-			o := tensor.NewMat(1, 4*36)
-			attend(a, o, q, []Span{{From: 0, To: 1, Pos: 299, State: State{KV: kv}}}, new(tensor.Workspace))
+			o := tensor.NewMat(tokens, a.Heads*a.ValueDim)
+			attend(a, o, q, []Span{{From: 0, To: tokens, Pos: n - tokens, State: State{KV: kv}}}, new(tensor.Workspace))
 			return o.Data
 		}
 		want := out(wide)
-		same(t, format.String(), out(half), want)
-		same(t, format.String()+" restored", out(restored), want)
-		same(t, format.String()+" cloned", out(half.Clone()), want)
+		name := fmt.Sprintf("%v: %d tokens", format, tokens)
+		same(t, name, out(narrow), want)
+		same(t, name+", restored", out(restored), want)
+		same(t, name+", cloned", out(narrow.Clone()), want)
+	}
+}
+
+// rounded rounds a key or value to what a cache holds of it.
+func rounded(x []float32, format tensor.Format) {
+	if format != tensor.FormatQ8 {
+		bits := make([]uint16, len(x))
+		tensor.Narrow(bits, x, format)
+		tensor.Widen(x, bits, format)
+		return
+	}
+	for block := range slices.Chunk(x, quant.Block) {
+		q := make([]int8, len(block))
+		scale := math.Float32frombits(uint32(quant.Cache8(q, block)) << 16)
+		for i := range block {
+			block[i] = float32(q[i]) * scale
+		}
 	}
 }
 
@@ -343,8 +375,9 @@ func TestKVReserve(t *testing.T) {
 // TestKVTruncate compares a cache that was cut with one that never was longer: contents, whatever
 // page the cut is in, also after both go on, and forks that share the pages stay as they were.
 func TestKVTruncate(t *testing.T) {
-	for _, window := range []int{0, 70} {
-		spec := KVSpec{Heads: 2, KeyDim: 3, ValueDim: 18, Window: window, Format: map[int]tensor.Format{70: tensor.FormatF16}[window]}
+	for i, format := range []tensor.Format{tensor.FormatF32, tensor.FormatF16, tensor.FormatQ8, tensor.FormatQ8} {
+		window := i % 2 * 70
+		spec := KVSpec{Heads: 2, KeyDim: 3, ValueDim: 18, Window: window, Format: format}
 		fill := func(n int) *KV {
 			kv := NewKV(spec)
 			for pos := range n {

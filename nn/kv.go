@@ -17,7 +17,8 @@ type KVSpec struct {
 	Window   int // positions a query sees, itself included; 0 for all
 
 	// Format is how the numbers are held: FormatF32, which FormatAuto is too, or rounded, FormatBF16
-	// or FormatF16, in half the memory. Sums are in float32 always.
+	// or FormatF16, in half the memory, or FormatQ8, in little more than a quarter: of each position,
+	// 32 numbers of a key or value share a scale, see [quant.Cache8]. Sums are in float32 always.
 	Format tensor.Format
 }
 
@@ -39,8 +40,11 @@ func (s KVSpec) headFloats() int {
 func (s KVSpec) BytesPerToken() int { return s.pageBytes() / PageLen }
 
 func (s KVSpec) pageBytes() int {
-	if s.half() {
+	switch {
+	case s.half():
 		return 2 * s.PageFloats()
+	case s.Format == tensor.FormatQ8:
+		return s.PageFloats() + 2*s.Heads*s.headScales()
 	}
 	return 4 * s.PageFloats()
 }
@@ -67,7 +71,8 @@ type KV struct {
 // before a write.
 type page struct {
 	data  []float32
-	half  []uint16
+	half  []uint16 // or the scales of codes
+	codes []int8
 	owned bool
 }
 
@@ -110,8 +115,9 @@ func (kv *KV) Pages() iter.Seq[[]float32] {
 		for _, p := range kv.held() {
 			data := p.data
 			if data == nil {
-				wide = slices.Grow(wide[:0], len(p.half))[:len(p.half)]
-				tensor.Widen(wide, p.half, kv.spec.Format)
+				n := kv.spec.PageFloats()
+				wide = slices.Grow(wide[:0], n)[:n]
+				kv.spec.widen(wide, p)
 				data = wide
 			}
 			if !yield(data) {
@@ -134,12 +140,7 @@ func (kv *KV) Restore(n int, pages [][]float32) error {
 		if len(p) != kv.spec.PageFloats() {
 			return fmt.Errorf("nn: page of %d numbers, want %d", len(p), kv.spec.PageFloats())
 		}
-		held := page{data: p, owned: true}
-		if kv.spec.half() {
-			held.data, held.half = nil, make([]uint16, len(p))
-			tensor.Narrow(held.half, p, kv.spec.Format)
-		}
-		kv.pages = append(kv.pages, held)
+		kv.pages = append(kv.pages, kv.spec.narrow(p))
 	}
 	kv.len, kv.first = n, kv.spec.first(n)
 	return nil
@@ -174,14 +175,20 @@ func (kv *KV) Skip(n int) {
 
 // put stores a position that the cache was extended by. Different ones may be put at the same time.
 func (kv *KV) put(pos int, k, v []float32) {
-	p, at := &kv.pages[pos/PageLen-kv.first], pos%PageLen
+	kv.spec.put(kv.pages[pos/PageLen-kv.first], pos%PageLen, k, v)
+}
+
+// put stores one position in a page.
+func (s KVSpec) put(p page, at int, k, v []float32) {
 	switch {
-	case p.half == nil:
-		put(kv.spec, p.data, at, k, v, func(x float32) float32 { return x })
-	case kv.spec.Format == tensor.FormatBF16:
-		put(kv.spec, p.half, at, k, v, tensor.BFloat16)
+	case p.data != nil:
+		put(s, p.data, at, k, v, func(x float32) float32 { return x })
+	case p.codes != nil:
+		s.put8(p, at, k, v)
+	case s.Format == tensor.FormatBF16:
+		put(s, p.half, at, k, v, tensor.BFloat16)
 	default:
-		put(kv.spec, p.half, at, k, v, tensor.Float16)
+		put(s, p.half, at, k, v, tensor.Float16)
 	}
 }
 
@@ -214,26 +221,9 @@ func (kv *KV) Truncate(n int) {
 	pages := (n+PageLen-1)/PageLen - kv.first
 	kv.pages, kv.len = kv.pages[:min(len(kv.pages), pages)], n
 	if at := n % PageLen; at > 0 {
-		p := kv.own(n / PageLen)
-		wipe(kv.spec, p.data, at)
-		wipe(kv.spec, p.half, at)
-	}
-}
-
-// wipe clears the positions of a page's data, if there are any, from at on.
-func wipe[T float32 | uint16](s KVSpec, data []T, at int) {
-	if data == nil {
-		return
-	}
-	for h := range s.Heads {
-		keys, values := split(s, data, h)
-		for pos := at; pos < PageLen; pos++ {
-			for i := range s.KeyDim {
-				keys[(pos/gemm.Rows*s.KeyDim+i)*gemm.Rows+pos%gemm.Rows] = 0
-			}
-			for i := range s.ValueDim {
-				values[(i/gemm.Rows*PageLen+pos)*gemm.Rows+i%gemm.Rows] = 0
-			}
+		p, zeros := kv.own(n/PageLen), make([]float32, kv.spec.Heads*max(kv.spec.KeyDim, kv.spec.ValueDim))
+		for ; at < PageLen; at++ {
+			kv.spec.put(p, at, zeros, zeros)
 		}
 	}
 }
@@ -252,19 +242,24 @@ func (kv *KV) own(number int) page {
 	if i < len(kv.pages) {
 		copy(p.data, kv.pages[i].data)
 		copy(p.half, kv.pages[i].half)
+		copy(p.codes, kv.pages[i].codes)
 		kv.pages[i] = p
 		return p
 	}
 	clear(p.data) // what a page holds does not depend on what it held before
 	clear(p.half)
+	clear(p.codes)
 	kv.pages = append(kv.pages, p)
 	return p
 }
 
 // newPage returns a page that is owned.
 func (s KVSpec) newPage() page {
-	if s.half() {
+	switch {
+	case s.half():
 		return page{half: make([]uint16, s.PageFloats()), owned: true}
+	case s.Format == tensor.FormatQ8:
+		return page{codes: make([]int8, s.PageFloats()), half: make([]uint16, s.Heads*s.headScales()), owned: true}
 	}
 	return page{data: make([]float32, s.PageFloats()), owned: true}
 }
@@ -280,40 +275,9 @@ func (kv *KV) slide() {
 	}
 }
 
-// head returns the keys and values of head h in the page of the given number.
-func (kv *KV) head(number, h int) (keys, values panels) {
-	p := kv.pages[number-kv.first]
-	if p.half == nil {
-		keys.data, values.data = split(kv.spec, p.data, h)
-	} else {
-		keys.half, values.half = split(kv.spec, p.half, h)
-	}
-	keys.format, values.format = kv.spec.Format, kv.spec.Format
-	return keys, values
-}
-
 // split returns the keys and values of head h in a page's data.
-func split[T float32 | uint16](s KVSpec, data []T, h int) (keys, values []T) {
+func split[T float32 | uint16 | int8](s KVSpec, data []T, h int) (keys, values []T) {
 	n := s.headFloats()
 	head := data[h*n : (h+1)*n]
 	return head[:PageLen*s.KeyDim], head[PageLen*s.KeyDim:]
-}
-
-// panels are keys or values in panels, as float32 or rounded to a format.
-type panels struct {
-	data   []float32
-	half   []uint16
-	format tensor.Format
-}
-
-// product computes dst = x·wᵀ, or adds it: see [gemm.F32].
-func (w panels) product(dst, x []float32, d gemm.Dims, add bool) {
-	switch {
-	case w.half == nil:
-		gemm.F32(dst, x, w.data, d, add)
-	case w.format == tensor.FormatBF16:
-		gemm.BF16(dst, x, w.half, d, add)
-	default:
-		gemm.F16(dst, x, w.half, d, add)
-	}
 }

@@ -129,12 +129,12 @@ func quantFlag(c *cobra.Command) *format {
 }
 
 // kvFormats are the formats of keys and values.
-var kvFormats = map[string]tensor.Format{"f32": tensor.FormatF32, "bf16": tensor.FormatBF16, "f16": tensor.FormatF16}
+var kvFormats = map[string]tensor.Format{"f32": tensor.FormatF32, "bf16": tensor.FormatBF16, "f16": tensor.FormatF16, "q8": tensor.FormatQ8}
 
 // kvFlag adds --kv.
 func kvFlag(c *cobra.Command) *choice {
-	k := &choice{"f32", []string{"f32", "bf16", "f16"}}
-	c.Flags().Var(k, "kv", "keys and values of softmax attention in memory: f32, bf16, f16")
+	k := &choice{"f32", []string{"f32", "bf16", "f16", "q8"}}
+	c.Flags().Var(k, "kv", "keys and values of softmax attention in memory: "+strings.Join(k.words, ", "))
 	return k
 }
 

@@ -107,9 +107,14 @@ func Q8At(panel []byte, k, r, i int) float32 {
 
 // weightScale is a block's scale in half precision.
 func weightScale(block []float32) float16.Float16 {
-	var top uint32 // |w| as an integer orders floats, and NaN above them
-	for _, v := range block {
+	return float16.Fromfloat32(min(maxAbs(block)/127, largest))
+}
+
+// maxAbs returns the largest |x|, NaN if there is one.
+func maxAbs(x []float32) float32 {
+	var top uint32 // |x| as an integer orders floats, and NaN above them
+	for _, v := range x {
 		top = max(top, math.Float32bits(v)&0x7fffffff)
 	}
-	return float16.Fromfloat32(min(math.Float32frombits(top)/127, largest))
+	return math.Float32frombits(top)
 }

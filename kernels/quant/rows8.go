@@ -51,11 +51,7 @@ func quantizeRowGeneric(x Rows8, t int, row []float32, from int) {
 	nb := Blocks(x.K)
 	for b := from; b < nb; b++ {
 		block := row[b*Block : min((b+1)*Block, x.K)]
-		var top uint32 // |x| as an integer orders floats, and NaN above them
-		for _, v := range block {
-			top = max(top, math.Float32bits(v)&0x7fffffff)
-		}
-		most := math.Float32frombits(top)
+		most := maxAbs(block)
 		var inv float32
 		if most != 0 {
 			inv = 127 / most
