@@ -23,9 +23,9 @@ const (
 func (f Activation) Apply(x []float32) {
 	switch f {
 	case ReLU:
-		relu(x)
+		vec.ReLU(x, x)
 	case SquaredReLU:
-		relu(x)
+		vec.ReLU(x, x)
 		vec.Mul(x, x, x)
 	case SiLU:
 		vec.SiLU(x, x)
@@ -39,15 +39,6 @@ func (f Activation) Apply(x []float32) {
 		vec.GELU(x, x)
 	case GELUTanh, QuickGELU:
 		gateItself(x, f)
-	}
-}
-
-// relu keeps what is positive, and NaN.
-func relu(x []float32) {
-	for i, v := range x {
-		if v <= 0 {
-			x[i] = 0
-		}
 	}
 }
 

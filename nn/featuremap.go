@@ -110,7 +110,7 @@ func (f *FeatureMap) row(dst, x, scratch []float32) {
 		f.Act.Apply(dst)
 	case MapT2R:
 		copy(dst, x)
-		relu(dst)
+		vec.ReLU(dst, dst)
 	case MapHedgehog:
 		vec.Add(dst[:k], x, f.Bias)
 		vec.Scale(dst[k:], -1, dst[:k])
@@ -125,7 +125,7 @@ func (f *FeatureMap) row(dst, x, scratch []float32) {
 		c := scratch[:2*k]
 		copy(c, x)
 		vec.Scale(c[k:], -1, x)
-		relu(c)
+		vec.ReLU(c, c)
 		for j := 1; j <= dpfpRolls; j++ {
 			d := dst[(j-1)*2*k : j*2*k]
 			copy(d[j%(2*k):], c)

@@ -26,6 +26,12 @@ func Axpy(dst []float32, s float32, x []float32) {
 	axpy(dst, s, x)
 }
 
+// ReLU computes dst = max(x, 0): 0 for -0, NaN for NaN.
+func ReLU(dst, x []float32) {
+	same("ReLU", len(dst), len(x))
+	relu(dst, x)
+}
+
 func addGeneric(dst, a, b []float32) {
 	for i, v := range a {
 		dst[i] = v + b[i]
@@ -47,5 +53,11 @@ func scaleGeneric(dst []float32, s float32, x []float32) {
 func axpyGeneric(dst []float32, s float32, x []float32) {
 	for i, v := range x {
 		dst[i] = kernels.FMA(s, v, dst[i])
+	}
+}
+
+func reluGeneric(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = max(v, 0)
 	}
 }

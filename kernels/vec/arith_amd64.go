@@ -65,3 +65,19 @@ func axpy(dst []float32, s float32, x []float32) {
 		axpyGeneric(dst, s, x)
 	}
 }
+
+//go:noescape
+func reluAVX2(dst, x []float32)
+
+//go:noescape
+func reluAVX512(dst, x []float32)
+
+func relu(dst, x []float32) {
+	if useArithAVX512 {
+		reluAVX512(dst, x)
+	} else if useArithAVX2 {
+		reluAVX2(dst, x)
+	} else {
+		reluGeneric(dst, x)
+	}
+}

@@ -47,6 +47,17 @@ func axpy(dst []float32, s float32, x []float32) {
 }
 
 //go:noescape
+func reluNEON(dst, x []float32)
+
+func relu(dst, x []float32) {
+	if useArithNEON {
+		reluNEON(dst, x)
+	} else {
+		reluGeneric(dst, x)
+	}
+}
+
+//go:noescape
 func shiftNEON(dst, x []float32, s float32)
 
 func shift(dst, x []float32, s float32) {

@@ -53,6 +53,16 @@ TEXT ·axpyNEON(SB), NOSPLIT, $0-56
 	MAP2(AXPY)
 	RET
 
+// func reluNEON(dst, x []float32)
+// dst = max(x, 0). Requires: NEON. V17 zero.
+TEXT ·reluNEON(SB), NOSPLIT, $0-48
+	MOVD dst_base+0(FP), R0
+	MOVD x_base+24(FP), R1
+	MOVD x_len+32(FP), R2
+	zero(17)
+	MAP(fmax(17, 0, 0))
+	RET
+
 // func shiftNEON(dst, x []float32, s float32)
 // dst = x + s. Requires: NEON. V17 s.
 TEXT ·shiftNEON(SB), NOSPLIT, $0-52

@@ -145,3 +145,38 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+// func reluAVX2(dst, x []float32)
+// dst = max(x, 0). The sum turns -0 into 0.
+// Requires: AVX2, FMA. Y0 element, Y5 zero, Y7 tail mask.
+TEXT ·reluAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	VXORPS Y5, Y5, Y5
+	SUBQ $8, CX
+	JLT  tail
+
+loop8:
+	VMAXPS (SI), Y5, Y0
+	VADDPS Y5, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JGE  loop8
+
+tail:
+	ADDQ $8, CX
+	JEQ  done
+	NEGQ CX
+	LEAQ ·tailMask+32(SB), AX
+	VMOVDQU (AX)(CX*4), Y7
+	VMASKMOVPS (SI), Y7, Y0
+	VMAXPS Y0, Y5, Y0
+	VADDPS Y5, Y0, Y0
+	VMASKMOVPS Y0, Y7, (DI)
+
+done:
+	VZEROUPPER
+	RET

@@ -149,3 +149,39 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+// func reluAVX512(dst, x []float32)
+// dst = max(x, 0). The sum turns -0 into 0.
+// Requires: AVX512F, DQ, BW. Z0 element, Z5 zero, K1 tail mask.
+TEXT ·reluAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	VPXORD Z5, Z5, Z5
+	SUBQ $16, CX
+	JLT  tail
+
+loop16:
+	VMAXPS (SI), Z5, Z0
+	VADDPS Z5, Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $64, SI
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JGE  loop16
+
+tail:
+	ADDQ $16, CX
+	JEQ  done
+	MOVL $1, AX
+	SHLL CX, AX
+	DECL AX
+	KMOVW AX, K1
+	VMOVUPS.Z (SI), K1, Z0
+	VMAXPS Z0, Z5, Z0
+	VADDPS Z5, Z0, Z0
+	VMOVUPS Z0, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET

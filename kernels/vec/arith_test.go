@@ -19,6 +19,7 @@ func TestArith(t *testing.T) {
 		{"Mul", Mul, func(_, a, b float64) float64 { return a * b }},
 		{"Scale", func(dst, a, _ []float32) { Scale(dst, s, a) }, func(_, a, _ float64) float64 { return float64(float32(s)) * a }},
 		{"Axpy", func(dst, a, _ []float32) { Axpy(dst, s, a) }, func(d, a, _ float64) float64 { return float64(float32(s))*a + d }},
+		{"ReLU", func(dst, a, _ []float32) { ReLU(dst, a) }, func(_, a, _ float64) float64 { return max(a, 0) }},
 	}
 	kerneltest.All(t, "vec.arith", func(h *kerneltest.H) {
 		check := func(o op, d, a, b []float32) {
@@ -36,6 +37,7 @@ func TestArith(t *testing.T) {
 		for _, o := range ops {
 			kerneltest.Lengths(func(n int) { check(o, h.Normal(n, 1), h.Normal(n, 3), h.Normal(n, 1)) })
 			check(o, h.Patterns(5000), h.Patterns(5000), h.Patterns(5000))
+			check(o, kerneltest.Specials, kerneltest.Specials, kerneltest.Specials)
 		}
 	})
 }
