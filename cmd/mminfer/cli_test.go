@@ -244,12 +244,12 @@ func TestSeed(t *testing.T) {
 }
 
 func TestCPU(t *testing.T) {
-	defer kernels.Limit("AVX512VNNI") // everything that is supported
+	defer kernels.Limit("AVX512BF16") // everything that is supported
 	var out, errs bytes.Buffer
 	if code := run(t.Context(), []string{"version"}, nil, &out, &errs, []string{"MMINFER_CPU=portable"}); code != exitOK || !strings.HasSuffix(out.String(), ", portable\n") {
 		t.Errorf("exit code %d: %s%s", code, out.String(), errs.String())
 	}
-	if code := run(t.Context(), []string{"version"}, nil, &out, &errs, []string{"MMINFER_CPU=MMX"}); code != exitUsage || !strings.Contains(errs.String(), "AVX512VNNI") {
+	if code := run(t.Context(), []string{"version"}, nil, &out, &errs, []string{"MMINFER_CPU=MMX"}); code != exitUsage || !strings.Contains(errs.String(), "AVX512BF16") {
 		t.Errorf("exit code %d: %s", code, errs.String())
 	}
 }

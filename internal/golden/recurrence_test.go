@@ -15,7 +15,7 @@ func TestRecurrences(t *testing.T) {
 		t.Skip("the goldens are in the repository, not in a module download")
 	}
 	defer func() {
-		if err := kernels.Limit("AVX512VNNI"); err != nil {
+		if err := kernels.Limit("AVX512BF16"); err != nil {
 			t.Error(err)
 		}
 	}()

@@ -16,6 +16,8 @@ type tile struct {
 	k             int  // elements of the run; blocks in the 8-bit tiles
 	add           bool // continue from dst
 
+	state uint32 // of pairs of bfloat16: AVX2 keeps the caller's MXCSR here, NEON whether it gave up
+
 	scale, sum, xscale unsafe.Pointer // 8-bit: row scales, block sums of x, block scales of x
 	lds                uintptr        // stride of the latter two
 }
@@ -137,6 +139,12 @@ func (b *block) edge(out []float32, width, tokens int, a tile) {
 	for t := range tokens {
 		copy(out[t*b.d.DstStride:t*b.d.DstStride+width], buf[t*Rows:])
 	}
+}
+
+// pairs multiplies by panels of pairs of bfloat16. Tiles read pairs as they read numbers of their size.
+func pairs(m multiply, dst []float32, x, w []uint32, d Dims, add bool) {
+	numbers := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+	floats(m, dst, numbers, unsafe.Pointer(unsafe.SliceData(w)), 4, d, add)
 }
 
 // floats multiplies by panels of weights of so many bytes.

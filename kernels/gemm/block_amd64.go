@@ -13,6 +13,8 @@ const (
 	bf16AVX512Tiles
 	f16AVX2Tiles
 	f16AVX512Tiles
+	bf16dotAVX2Tiles
+	bf16dotAVX512BF16Tiles
 	q8AVX2Tiles // from here on 8-bit activations, AVX2 and VNNI in turns
 	q8AVX512VNNITiles
 	q4AVX2Tiles // in the order of [quant.Code]
@@ -44,6 +46,10 @@ func (m multiply) run(panels, tokens int, a *tile) {
 		f16AVX2(panels, tokens, a)
 	case f16AVX512Tiles:
 		f16AVX512(panels, tokens, a)
+	case bf16dotAVX2Tiles:
+		bf16dotAVX2(panels, tokens, a)
+	case bf16dotAVX512BF16Tiles:
+		bf16dotAVX512BF16(panels, tokens, a)
 	case q8AVX2Tiles:
 		q8AVX2(panels, tokens, a)
 	case q8AVX512VNNITiles:
@@ -79,7 +85,9 @@ func (m multiply) runCode(panels, tokens int, a *tile) {
 func (m multiply) panels(tokens int) int {
 	eight, vnni := m.eight()
 	switch {
-	case tokens == 1, m == f32AVX512Tiles, m == bf16AVX512Tiles, m == f16AVX512Tiles:
+	case m == bf16dotAVX2Tiles:
+		return 1
+	case tokens == 1, m == f32AVX512Tiles, m == bf16AVX512Tiles, m == f16AVX512Tiles, m == bf16dotAVX512BF16Tiles:
 		return 4
 	case tokens == 2, vnni, tokens == 3 && !eight:
 		return 2
@@ -89,16 +97,19 @@ func (m multiply) panels(tokens int) int {
 
 // tokens is the largest number of tokens of a tile.
 func (m multiply) tokens() int {
-	if eight, vnni := m.eight(); eight && !vnni {
+	if eight, vnni := m.eight(); eight && !vnni || m == bf16dotAVX2Tiles {
 		return 4
 	}
 	return maxTokens
 }
 
-// runLength is how much of k a tile covers at most: of 8-bit elements four times as many.
+// runLength is how much of k a tile covers at most: of 8-bit elements four times as many, half as many pairs.
 func (m multiply) runLength() int {
-	if eight, _ := m.eight(); eight {
+	switch eight, _ := m.eight(); {
+	case eight:
 		return 4 * Run
+	case m == bf16dotAVX2Tiles, m == bf16dotAVX512BF16Tiles:
+		return PairRun
 	}
 	return Run
 }

@@ -19,6 +19,9 @@ var (
 	useBF16AVX512 = hasAVX512
 	useF16AVX2    = hasAVX2 // every processor with AVX2 has F16C
 	useF16AVX512  = hasAVX512
+
+	useBF16DotAVX2       = hasAVX2
+	useBF16DotAVX512BF16 = hasAVX512 && cpu.X86.HasAVX512BF16
 )
 
 func init() {
@@ -28,6 +31,8 @@ func init() {
 	kernels.Register("gemm.BF16", "AVX512", &useBF16AVX512)
 	kernels.Register("gemm.F16", "AVX2", &useF16AVX2)
 	kernels.Register("gemm.F16", "AVX512", &useF16AVX512)
+	kernels.Register("gemm.BF16Dot", "AVX2", &useBF16DotAVX2)
+	kernels.Register("gemm.BF16Dot", "AVX512BF16", &useBF16DotAVX512BF16)
 }
 
 func f32(dst, x, w []float32, d Dims, add bool) {
@@ -60,5 +65,16 @@ func f16(dst, x []float32, w []uint16, d Dims, add bool) {
 		floats(f16AVX2Tiles, dst, x, unsafe.Pointer(unsafe.SliceData(w)), 2, d, add)
 	default:
 		f16Generic(dst, x, w, d, add)
+	}
+}
+
+func bf16Dot(dst []float32, x, w []uint32, d Dims, add bool) {
+	switch {
+	case useBF16DotAVX512BF16:
+		pairs(bf16dotAVX512BF16Tiles, dst, x, w, d, add)
+	case useBF16DotAVX2:
+		pairs(bf16dotAVX2Tiles, dst, x, w, d, add)
+	default:
+		bf16DotGeneric(dst, x, w, d, add)
 	}
 }

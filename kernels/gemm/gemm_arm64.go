@@ -12,17 +12,19 @@ import (
 )
 
 var (
-	useF32NEON   = true
-	useBF16NEON  = true
-	useF16NEON   = true
-	useQ8NEON    = true
-	useQ8NEONDOT = cpu.ARM64.HasASIMDDP
+	useF32NEON     = true
+	useBF16NEON    = true
+	useF16NEON     = true
+	useBF16DotNEON = true
+	useQ8NEON      = true
+	useQ8NEONDOT   = cpu.ARM64.HasASIMDDP
 )
 
 func init() {
 	kernels.Register("gemm.F32", "NEON", &useF32NEON)
 	kernels.Register("gemm.BF16", "NEON", &useBF16NEON)
 	kernels.Register("gemm.F16", "NEON", &useF16NEON)
+	kernels.Register("gemm.BF16Dot", "NEON", &useBF16DotNEON)
 	kernels.Register("gemm.Q8", "NEON", &useQ8NEON)
 	kernels.Register("gemm.Q8", "NEONDOT", &useQ8NEONDOT)
 }
@@ -48,6 +50,14 @@ func f16(dst, x []float32, w []uint16, d Dims, add bool) {
 		floats(f16NEONTiles, dst, x, unsafe.Pointer(unsafe.SliceData(w)), 2, d, add)
 	} else {
 		f16Generic(dst, x, w, d, add)
+	}
+}
+
+func bf16Dot(dst []float32, x, w []uint32, d Dims, add bool) {
+	if useBF16DotNEON {
+		pairs(bf16dotNEONTiles, dst, x, w, d, add)
+	} else {
+		bf16DotGeneric(dst, x, w, d, add)
 	}
 }
 

@@ -10,4 +10,6 @@ func bf16(dst, x []float32, w []uint16, d Dims, add bool) { bf16Generic(dst, x, 
 
 func f16(dst, x []float32, w []uint16, d Dims, add bool) { f16Generic(dst, x, w, d, add) }
 
+func bf16Dot(dst []float32, x, w []uint32, d Dims, add bool) { bf16DotGeneric(dst, x, w, d, add) }
+
 func q8(dst []float32, x quant.Rows8, w []byte, d Dims) { q8Generic(dst, x, w, d) }

@@ -21,6 +21,9 @@ func Files() map[string][]byte {
 			files[fmt.Sprintf("tile_%s_%s_amd64.s", strings.ToLower(f.name), strings.ToLower(isa.name))] = floatFile(f, isa)
 		}
 	}
+	addSwitches(files, "amd64", dot.name, group{avx2.name, dotTiles}, group{avx512BF16.name, avx512BF16.tiles})
+	files["tile_bf16dot_avx2_amd64.s"] = dotAVX2File()
+	files["tile_bf16dot_avx512bf16_amd64.s"] = floatFile(dot, avx512BF16)
 	addSwitches(files, "amd64", "Q8", group{"AVX2", q8AVX2Tiles}, group{"AVX512VNNI", q8VNNITiles})
 	files["tile_q8_avx2_amd64.s"] = q8AVX2File()
 	files["tile_q8_avx512vnni_amd64.s"] = q8VNNIFile()

@@ -10,15 +10,26 @@ type floatFormat struct {
 	name string
 	size int                                  // bytes of one weight
 	load func(mem, reg string, z bool) string // widens one register of weights
+	mul  func(w, x, acc string) string        // acc += w·x; nil for VFMADD231PS
+}
+
+// fma adds to acc the product of one register of weights and of x.
+func (f floatFormat) fma(w, x, acc string) string {
+	if f.mul != nil {
+		return f.mul(w, x, acc)
+	}
+	return fmt.Sprintf("VFMADD231PS %s, %s, %s", w, x, acc)
 }
 
 var floatFormats = []floatFormat{
-	{"F32", 4, func(mem, reg string, _ bool) string { return fmt.Sprintf("VMOVUPS %s, %s", mem, reg) }},
-	{"BF16", 2, func(mem, reg string, _ bool) string {
+	{name: "F32", size: 4, load: move},
+	{name: "BF16", size: 2, load: func(mem, reg string, _ bool) string {
 		return fmt.Sprintf("VPMOVZXWD %s, %s; VPSLLD $16, %s, %s", mem, reg, reg, reg)
 	}},
-	{"F16", 2, func(mem, reg string, _ bool) string { return fmt.Sprintf("VCVTPH2PS %s, %s", mem, reg) }},
+	{name: "F16", size: 2, load: func(mem, reg string, _ bool) string { return fmt.Sprintf("VCVTPH2PS %s, %s", mem, reg) }},
 }
+
+func move(mem, reg string, _ bool) string { return fmt.Sprintf("VMOVUPS %s, %s", mem, reg) }
 
 // twoAhead is how many weights ahead a tile of two panels prefetches: two panels of 128 columns, a page of
 // keys, or one of 256, a run.
@@ -52,6 +63,9 @@ func (i isa) vectors(t Tile) int { return t.Panels * 16 / i.lanes }
 func floatFile(f floatFormat, i isa) []byte {
 	var p printer
 	p.WriteString(header)
+	if f.name == dot.name {
+		p.label("%s", dotMacro)
+	}
 	for _, t := range i.tiles {
 		floatTile(&p, f, i, t)
 	}
@@ -91,7 +105,7 @@ func floatTile(p *printer, f floatFormat, i isa, t Tile) {
 }
 
 func requires(f floatFormat, i isa) string {
-	s := map[string]string{"AVX2": "AVX2, FMA", "AVX512": "AVX512F, DQ"}[i.name]
+	s := map[string]string{"AVX2": "AVX2, FMA", "AVX512": "AVX512F, DQ", "AVX512BF16": "AVX512F, AVX512_BF16"}[i.name]
 	if f.name == "F16" && i.name == "AVX2" {
 		s += ", F16C"
 	}
@@ -122,7 +136,7 @@ func floatStep(p *printer, f floatFormat, i isa, t Tile) {
 		for v := range n {
 			ops := []string{f.load(weight(v), w, false)}
 			for tok := range t.Tokens {
-				ops = append(ops, fmt.Sprintf("VFMADD231PS %s, %s, %s", w, i.r(tok), i.acc(t, tok, v)))
+				ops = append(ops, f.fma(w, i.r(tok), i.acc(t, tok, v)))
 			}
 			p.line("%s", strings.Join(ops, "; "))
 		}
@@ -138,7 +152,7 @@ func floatStep(p *printer, f floatFormat, i isa, t Tile) {
 		x := i.r(n + tok%2)
 		ops := []string{fmt.Sprintf("VBROADCASTSS %s, %s", row(tok, 0), x)}
 		for v := range n {
-			ops = append(ops, fmt.Sprintf("VFMADD231PS %s, %s, %s", i.r(v), x, i.acc(t, tok, v)))
+			ops = append(ops, f.fma(i.r(v), x, i.acc(t, tok, v)))
 		}
 		p.line("%s", strings.Join(ops, "; "))
 	}

@@ -112,6 +112,8 @@ func neonFiles(files map[string][]byte) {
 		addSwitches(files, "arm64", f.name, group{"NEON", neonFloatTiles})
 		files["tile_"+strings.ToLower(f.name)+"_neon_arm64.s"] = neonFloatFile(i)
 	}
+	addSwitches(files, "arm64", dot.name, group{"NEON", dotTiles})
+	files["tile_bf16dot_neon_arm64.s"] = dotNEONFile()
 	for _, f := range codeFormats {
 		addSwitches(files, "arm64", f.name, group{"NEON", neonCodeTiles}, group{"NEONDOT", neonCodeDotTiles})
 		files["tile_"+strings.ToLower(f.name)+"_neon_arm64.s"] = f.neonFile(false)

@@ -113,6 +113,11 @@ func neonFloatTile(p *printer, format int, t Tile) {
 	neonColumn(p, f.load, r, 0)
 	p.line("SUBS $1, R11, R11")
 	p.line("BNE  loop1")
+	p.neonSum(t, r)
+}
+
+// neonSum adds dst where asked, and stores.
+func (p *printer) neonSum(t Tile, r neonRegs) {
 	p.label("\nsum:")
 	p.line("MOVBU tile_add(R0), R13")
 	p.line("CBZ  R13, store")
