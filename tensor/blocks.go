@@ -2,8 +2,11 @@ package tensor
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/x448/float16"
+
+	"github.com/mminfer/mminfer/kernels/quant"
 )
 
 // decodeBlocks converts whole blocks. Every product of a scale and a stored number fits the 24 bits
@@ -13,131 +16,137 @@ import (
 // dequantize_row_* in ggml-quants.c.
 func decodeBlocks(t Type, dst []float32, b []byte) {
 	elements, size := t.Block()
+	var k block
 	for ; len(dst) > 0; dst, b = dst[elements:], b[size:] {
-		switch d := dst[:elements]; t {
-		case Q4_0:
-			decodeTable(d, b[2:], half(b), centered4)
+		switch t {
 		case IQ4_NL:
-			decodeTable(d, b[2:], half(b), iq4)
-		case Q4_1:
-			decodeNibbles(d, b[4:], 0, half(b), half(b[2:]))
-		case Q5_0:
-			decodeQ50(d, b[6:], binary.LittleEndian.Uint32(b[2:]), half(b))
-		case Q5_1:
-			decodeNibbles(d, b[8:], binary.LittleEndian.Uint32(b[4:]), half(b), half(b[2:]))
-		case Q8_0:
-			decodeQ8(d, b)
-		case Q2_K:
-			decodeQ2K(d, b)
-		case Q3_K:
-			decodeQ3K(d, b)
-		case Q4_K:
-			decodeQ45K(d, b, nil, b[16:])
-		case Q5_K:
-			decodeQ45K(d, b, b[16:48], b[48:])
-		case Q6_K:
-			decodeQ6K(d, b)
+			decodeIQ4(dst, b[2:], half(b))
+			continue
 		case IQ4_XS:
-			decodeIQ4XS(d, b)
+			for g := range 8 {
+				decodeIQ4(dst[g*32:], b[8+g*16:], half(b)*float32(scaleIQ4XS(b, g)))
+			}
+			continue
+		case Q4_0:
+			k.nibbles(b[2:], 0, 8)
+			k.scales(0, 2, half(b), none)
+		case Q4_1:
+			k.nibbles(b[4:], 0, 0)
+			k.scales(0, 2, half(b), half(b[2:]))
+		case Q5_0:
+			k.nibbles(b[6:], binary.LittleEndian.Uint32(b[2:]), 16)
+			k.scales(0, 2, half(b), none)
+		case Q5_1:
+			k.nibbles(b[8:], binary.LittleEndian.Uint32(b[4:]), 0)
+			k.scales(0, 2, half(b), half(b[2:]))
+		case Q8_0:
+			copy(k.codes[:32], b[2:34])
+			k.scales(0, 2, half(b), none)
+		case Q2_K:
+			k.q2K(b)
+		case Q3_K:
+			k.q3K(b)
+		case Q4_K:
+			k.q45K(b, nil, b[16:])
+		case Q5_K:
+			k.q45K(b, b[16:48], b[48:])
+		case Q6_K:
+			k.q6K(b)
 		}
+		quant.Affine(dst[:elements], k.codes[:elements], k.scale[:elements/quant.Group], k.least[:elements/quant.Group])
 	}
 }
+
+// block is a block in the form that [quant.Affine] decodes.
+type block struct {
+	codes        [256]byte
+	scale, least [256 / quant.Group]float32
+}
+
+// none is no minimum: -0.
+var none = float32(math.Copysign(0, -1))
 
 // half returns the half-precision number at the start of b.
 func half(b []byte) float32 { return float16.Frombits(binary.LittleEndian.Uint16(b)).Float32() }
 
-// centered4 and iq4 are the values that 4 bits stand for.
-var (
-	centered4 = [16]float32{-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7}
-	iq4       = [16]float32{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}
+// word and setWord read and write eight bytes.
+func word(b []byte) uint64       { return binary.LittleEndian.Uint64(b) }
+func setWord(b []byte, v uint64) { binary.LittleEndian.PutUint64(b, v) }
+
+// ones is a word of eight bytes of 1; low has the lower halves of bytes.
+const (
+	ones = 0x0101010101010101
+	low  = 15 * ones
 )
 
-// decodeTable decodes 32 elements d·table[q]; the low halves of the bytes come first.
-func decodeTable(dst []float32, qs []byte, d float32, table [16]float32) {
-	lo, hi := (*[16]float32)(dst), (*[16]float32)(dst[16:])
-	for i, q := range (*[16]byte)(qs) {
-		lo[i], hi[i] = d*table[q&15], d*table[q>>4]
+// less subtracts n from eight bytes below 128-n, the differences signed.
+func less(v, n uint64) uint64 { return (v + (128-n)*ones) ^ 128*ones }
+
+// scales sets the scale and the minimum of n groups.
+func (k *block) scales(g, n int, scale, least float32) {
+	for i := range n {
+		k.scale[g+i], k.least[g+i] = scale, least
 	}
 }
 
-// decodeNibbles decodes 32 elements d·q + m, q of the bits of qs and, above them, of fifth.
-func decodeNibbles(dst []float32, qs []byte, fifth uint32, d, m float32) {
-	lo, hi := (*[16]float32)(dst), (*[16]float32)(dst[16:])
-	for i, q := range (*[16]byte)(qs) {
-		l := uint32(q&15) | fifth>>i<<4&16
-		h := uint32(q>>4) | fifth>>(i+16)<<4&16
-		lo[i] = float32(d*float32(l)) + m
-		hi[i] = float32(d*float32(h)) + m
+// nibbles unpacks 32 codes of four bits, the low halves of the bytes first, and a fifth above them, and
+// subtracts n from each.
+func (k *block) nibbles(qs []byte, fifth uint32, n uint64) {
+	for i := 0; i < 16; i += 8 {
+		q := word(qs[i:])
+		setWord(k.codes[i:], less(q&low|spread(fifth>>i), n))
+		setWord(k.codes[16+i:], less(q>>4&low|spread(fifth>>(16+i)), n))
 	}
 }
 
-// decodeQ50 decodes 32 elements d·(q-16), q as in decodeNibbles.
-func decodeQ50(dst []float32, qs []byte, fifth uint32, d float32) {
-	lo, hi := (*[16]float32)(dst), (*[16]float32)(dst[16:])
-	for i, q := range (*[16]byte)(qs) {
-		l := int(q&15) | int(fifth>>i<<4&16)
-		h := int(q>>4) | int(fifth>>(i+16)<<4&16)
-		lo[i], hi[i] = d*float32(l-16), d*float32(h-16)
-	}
+// spread makes eight bits the bits 4 of eight bytes.
+func spread(v uint32) uint64 {
+	const each = 0x8040201008040201 // bit i of byte i
+	x := uint64(v&255) * ones & each
+	return (x + 127*ones) & (128 * ones) >> 3
 }
 
-// decodeQ8 decodes 32 elements d·q.
-func decodeQ8(dst []float32, b []byte) {
-	d, out := half(b), (*[32]float32)(dst)
-	for i, q := range (*[32]byte)(b[2:]) {
-		out[i] = d * float32(int8(q))
-	}
-}
-
-// decodeQ2K decodes 16 groups of 16 elements d·scale·q - dmin·min, scale and min of 4 bits.
+// q2K unpacks 16 groups of 16 elements d·scale·q - dmin·min, scale and min of 4 bits.
 // Byte i of each half of q holds elements i, i+32, i+64 and i+96.
-func decodeQ2K(dst []float32, b []byte) {
-	scales, qs, d, m := (*[16]byte)(b), b[16:80], half(b[80:]), half(b[82:])
-	for g, s := range scales {
-		scale, least := d*float32(s&15), m*float32(s>>4)
-		shift := g % 8 / 2 * 2
-		out := (*[16]float32)(dst[g*16:])
-		for i, q := range (*[16]byte)(qs[g/8*32+g%2*16:]) {
-			out[i] = float32(scale*float32(q>>shift&3)) - least
-		}
+func (k *block) q2K(b []byte) {
+	qs, d, m := b[16:80], half(b[80:]), -half(b[82:])
+	for g, s := range b[:16] {
+		k.scales(g, 1, d*float32(s&15), m*float32(s>>4))
+	}
+	for i := 0; i < 256; i += 8 {
+		setWord(k.codes[i:], word(qs[i/128*32+i%32:])>>(i%128/32*2)&(3*ones))
 	}
 }
 
-// decodeQ3K decodes 16 groups of 16 elements d·(scale-32)·(q-4), scale of 6 bits. The low two bits
-// of q lie as in Q2_K, the third in the mask before them.
-func decodeQ3K(dst []float32, b []byte) {
+// q3K unpacks 16 groups of 16 elements d·(scale-32)·(q-4), scale of 6 bits. The low two bits of q lie as
+// in Q2_K, the third in the mask before them.
+func (k *block) q3K(b []byte) {
 	mask, qs, packed, d := b[:32], b[32:96], b[96:108], half(b[108:])
 	for g := range 16 {
 		low := packed[g%8] >> (g / 8 * 4) & 15
 		high := packed[8+g%4] >> (g / 4 * 2) & 3
-		scale := d * float32(int(low|high<<4)-32)
-		shift, bit := g%8/2*2, g/2
-		out := (*[16]float32)(dst[g*16:])
-		masks := (*[16]byte)(mask[g%2*16:])
-		for i, q := range (*[16]byte)(qs[g/8*32+g%2*16:]) {
-			out[i] = scale * float32(int(q>>shift&3|masks[i]>>bit&1<<2)-4)
-		}
+		k.scales(g, 1, d*float32(int(low|high<<4)-32), none)
+	}
+	for i := 0; i < 256; i += 8 {
+		third := word(mask[i%32:]) >> (i / 32) & ones
+		setWord(k.codes[i:], less(word(qs[i/128*32+i%32:])>>(i%128/32*2)&(3*ones)|third<<2, 4))
 	}
 }
 
-// decodeQ45K decodes 8 groups of 32 elements d·scale·q - dmin·min, scale and min of 6 bits. The
-// bytes of q hold two groups, low halves first; the fifth bits of q, if there are any, are bit g of
-// qh for group g.
-func decodeQ45K(dst []float32, b, qh, qs []byte) {
-	d, m, packed := half(b), half(b[2:]), b[4:16]
+// q45K unpacks 8 groups of 32 elements d·scale·q - dmin·min, scale and min of 6 bits. The bytes of q
+// hold two groups, low halves first; the fifth bits of q, if there are any, are bit g of qh for group g.
+func (k *block) q45K(b, qh, qs []byte) {
+	d, m := half(b), -half(b[2:])
 	for g := range 8 {
-		scale, least := scales45K(packed, g)
-		ds, dm, shift := d*float32(scale), m*float32(least), g%2*4
-		out, q := (*[32]float32)(dst[g*32:]), (*[32]byte)(qs[g/2*32:])
-		if qh == nil {
-			for i, q := range q {
-				out[i] = float32(ds*float32(q>>shift&15)) - dm
-			}
-			continue
+		scale, least := scales45K(b[4:16], g)
+		k.scales(2*g, 2, d*float32(scale), m*float32(least))
+	}
+	for i := 0; i < 256; i += 8 {
+		q := word(qs[i/64*32+i%32:]) >> (i % 64 / 32 * 4) & low
+		if qh != nil {
+			q |= word(qh[i%32:]) >> (i / 32) & ones << 4
 		}
-		for i, h := range (*[32]byte)(qh) {
-			out[i] = float32(ds*float32(q[i]>>shift&15|h>>g&1<<4)) - dm
-		}
+		setWord(k.codes[i:], q)
 	}
 }
 
@@ -151,27 +160,27 @@ func scales45K(packed []byte, g int) (scale, least byte) {
 	return last&15 | scale>>6<<4, last>>4 | least>>6<<4
 }
 
-// decodeQ6K decodes two halves of four groups of 32 elements d·scale·(q-32), scale of 8 bits for
-// 16 of them. The low four bits of q lie two groups to 64 bytes, the high two four to 32 bytes.
-func decodeQ6K(dst []float32, b []byte) {
-	low, high, scales, d := b[:128], b[128:192], b[192:208], half(b[208:])
-	for g := range 16 {
-		scale := d * float32(int8(scales[g]))
-		group, at := g%8/2, g%2*16
-		ql := (*[16]byte)(low[g/8*64+group%2*32+at:])
-		qh := (*[16]byte)(high[g/8*32+at:])
-		out := (*[16]float32)(dst[g*16:])
-		for i, q := range ql {
-			out[i] = scale * float32(int(q>>(group/2*4)&15|qh[i]>>(group*2)&3<<4)-32)
-		}
+// q6K unpacks 16 groups of 16 elements d·scale·(q-32), scale of 8 bits. In each half, of four times 32
+// elements, the low four bits of q lie two to a byte of 64, the high two four to a byte of 32.
+func (k *block) q6K(b []byte) {
+	ql, qh, d := b[:128], b[128:192], half(b[208:])
+	for g, s := range b[192:208] {
+		k.scales(g, 1, d*float32(int8(s)), none)
+	}
+	for i := 0; i < 256; i += 8 {
+		high := word(qh[i/128*32+i%32:]) >> (i % 128 / 32 * 2) & (3 * ones)
+		setWord(k.codes[i:], less(word(ql[i/128*64+i%64:])>>(i%128/64*4)&low|high<<4, 32))
 	}
 }
 
-// decodeIQ4XS decodes 8 groups of 32 elements d·scale·iq4[q].
-func decodeIQ4XS(dst []float32, b []byte) {
-	d := half(b)
-	for g := range 8 {
-		decodeTable(dst[g*32:], b[8+g*16:], d*float32(scaleIQ4XS(b, g)), iq4)
+// iq4 are the values that the 4 bits of IQ4_NL and IQ4_XS stand for.
+var iq4 = [16]float32{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}
+
+// decodeIQ4 decodes 32 elements d·iq4[q]; the low halves of the bytes come first.
+func decodeIQ4(dst []float32, qs []byte, d float32) {
+	lo, hi := (*[16]float32)(dst), (*[16]float32)(dst[16:])
+	for i, q := range (*[16]byte)(qs) {
+		lo[i], hi[i] = d*iq4[q&15], d*iq4[q>>4]
 	}
 }
 

@@ -47,13 +47,18 @@ func bitsOf(x []float32) []uint32 {
 	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
+// bytesOf returns the bytes of numbers in their memory.
+func bytesOf(x []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+}
+
 // LittleEndian returns the bytes of x in memory where that is their little-endian form, so that
 // files can be written from and read into x without a copy; nil on a big-endian machine.
 func LittleEndian(x []float32) []byte {
-	if one := uint16(1); *(*byte)(unsafe.Pointer(&one)) == 0 {
+	if bigEndian() {
 		return nil
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+	return bytesOf(x)
 }
 
 // Float32s returns the elements of an F32 tensor in its own memory, where that holds them aligned and in

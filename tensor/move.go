@@ -66,13 +66,8 @@ func (p *packing) moved(dst []byte, s *packScratch, first, n int) bool {
 			codes[r], scales[r] = s.moved[r].codes[:m*each/gemm.Rows], s.moved[r].scales[:m*scale/gemm.Rows]
 			from[r].move(codes[r], scales[r])
 		}
-		words, halves := view[uint32](dst[at*each:(at+m)*each]), view[uint16](dstScales[at*scale:(at+m)*scale])
-		quant.Columns32(words, codes[:n], len(words)/gemm.Rows)
-		quant.Columns16(halves, scales[:n], len(halves)/gemm.Rows)
-		if bigEndian() {
-			turn(words, bits.ReverseBytes32)
-			turn(halves, bits.ReverseBytes16)
-		}
+		interleave32(view[uint32](dst[at*each:]), codes[:n], m*each/gemm.Rows/4)
+		interleave16(view[uint16](dstScales[at*scale:]), scales[:n], m*scale/gemm.Rows/2)
 	}
 	return true
 }
@@ -91,6 +86,22 @@ func (p *packing) storedRow(r int) (storedRow, bool) {
 	panel, i := from.panel(row)
 	each, _ := p.format.blockSizes()
 	return storedRow{Packed, panel, 4 * i, quant.Blocks(p.cols)*each + 2*i}, true
+}
+
+// interleave32 lays rows of k units of four bytes side by side, whatever they are: see [quant.Columns32].
+func interleave32(dst []uint32, rows [][]byte, k int) {
+	quant.Columns32(dst, rows, k)
+	if bigEndian() {
+		turn(dst[:k*gemm.Rows], bits.ReverseBytes32)
+	}
+}
+
+// interleave16 does the same with two bytes.
+func interleave16(dst []uint16, rows [][]byte, k int) {
+	quant.Columns16(dst, rows, k)
+	if bigEndian() {
+		turn(dst[:k*gemm.Rows], bits.ReverseBytes16)
+	}
 }
 
 // turn replaces numbers by those of the other byte order.
@@ -123,10 +134,6 @@ func (x *storedRow) move(codes, scales []byte) {
 	}
 }
 
-// word and setWord read and write eight bytes.
-func word(b []byte) uint64       { return binary.LittleEndian.Uint64(b) }
-func setWord(b []byte, v uint64) { binary.LittleEndian.PutUint64(b, v) }
-
 // The functions below move blocks until codes are full, and return the blocks that are left.
 
 // moveQ8 moves Q8_0: codes get 128 added.
@@ -135,7 +142,7 @@ func moveQ8(codes, scales, b []byte) []byte {
 		c, q := (*[32]byte)(codes), (*[34]byte)(b)
 		copy(scales[:2], q[:2])
 		for i := 0; i < 32; i += 8 {
-			setWord(c[i:], word(q[2+i:])^0x8080808080808080)
+			setWord(c[i:], word(q[2+i:])^(128*ones))
 		}
 	}
 	return b
@@ -197,7 +204,6 @@ func swapBits(v uint32, n int, mask uint32) uint32 {
 // moveQ4K moves Q4_K, in which a byte has codes of two groups: those of columns 16 apart
 // come together.
 func moveQ4K(codes, scales, b []byte) []byte {
-	const low = 0x0f0f0f0f0f0f0f0f
 	for ; len(codes) > 0; codes, scales, b = codes[128:], scales[32:], b[144:] {
 		for g := 0; g < 128; g += 32 {
 			q, c := (*[32]byte)(b[16+g:]), (*[32]byte)(codes[g:])

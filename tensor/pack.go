@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/x448/float16"
 
@@ -48,11 +49,11 @@ func (p *packing) Do(part int) {
 	}
 }
 
-// packScratch is what a thread needs to pack a panel: some columns, and rows where they must be decoded.
+// packScratch is what a thread needs to pack some columns of a panel.
 type packScratch struct {
 	half    [packColumns * gemm.Rows]uint16
 	columns [packColumns * gemm.Rows]float32
-	rows    []float32 // [16, cols]
+	rows    [gemm.Rows][packColumns]float32 // where they must be decoded
 	moved   [gemm.Rows]movedRow
 }
 
@@ -60,7 +61,7 @@ type packScratch struct {
 func (p *packing) panel(dst []byte, s *packScratch, first, n int) {
 	t, same := p.stored(first, n)
 	if same = same && (t == F32 || t == BF16 || t == F16); !same {
-		p.decode(s, first, n)
+		t = F32
 	}
 	var rows [gemm.Rows][]byte
 	for from := 0; from < p.cols; from += packColumns {
@@ -70,19 +71,23 @@ func (p *packing) panel(dst []byte, s *packScratch, first, n int) {
 			clear(columns)
 			clear(s.half[:])
 		}
-		if !same {
-			transpose(columns, s.rows, n, p.cols, from)
-		} else {
-			for r := range n {
-				part, row := p.source(first + r)
-				at := (row*p.cols + from) * t.Size()
-				rows[r] = part.Data[at : at+k*t.Size()]
-			}
-			if p.copied(dst, t, rows[:n], from, k) {
+		for r := range n {
+			part, row := p.source(first + r)
+			at := row*p.cols + from
+			if same {
+				rows[r] = part.Data[at*t.Size() : (at+k)*t.Size()]
 				continue
 			}
-			s.widen(columns, t, rows[:n], k)
+			part.Floats(s.rows[r][:k], at)
+			if bigEndian() {
+				turn(bitsOf(s.rows[r][:k]), bits.ReverseBytes32)
+			}
+			rows[r] = bytesOf(s.rows[r][:k])
 		}
+		if p.copied(dst, t, rows[:n], from, k) {
+			continue
+		}
+		s.widen(columns, t, rows[:n], k)
 		storeColumns(p.format, dst, columns, n, p.cols, from, p.importance)
 	}
 }
@@ -97,17 +102,6 @@ func (p *packing) stored(first, n int) (t Type, same bool) {
 		t = part.Type
 	}
 	return t, true
-}
-
-// decode brings n whole rows to float32.
-func (p *packing) decode(s *packScratch, first, n int) {
-	if s.rows == nil {
-		s.rows = make([]float32, gemm.Rows*p.cols)
-	}
-	for r := range n {
-		t, row := p.source(first + r)
-		t.Floats(s.rows[r*p.cols:(r+1)*p.cols], row*p.cols)
-	}
 }
 
 // copied packs k columns of rows whose type is the panel's own, and reports whether it is.
@@ -135,15 +129,6 @@ func (s *packScratch) widen(columns []float32, t Type, rows [][]byte, k int) {
 		vec.FromBF16(columns, half)
 	} else {
 		vec.FromF16(columns, half)
-	}
-}
-
-// transpose fills columns, [k, 16], from n rows of cols elements, from a column on.
-func transpose(columns, rows []float32, n, cols, from int) {
-	for r := range n {
-		for i, v := range rows[r*cols+from:][:len(columns)/gemm.Rows] {
-			columns[i*gemm.Rows+r] = v
-		}
 	}
 }
 

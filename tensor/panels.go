@@ -101,7 +101,7 @@ func rowsOf(all []panels, from, to int) (data []byte, some []panels) {
 	return data, some
 }
 
-// packedFloats decodes elements of a packed tensor; without a copy where they are whole rows.
+// packedFloats decodes elements of a packed tensor.
 func (t Tensor) packedFloats(dst []float32, from int) {
 	cols := t.columns()
 	if from < 0 || from+len(dst) > t.Elements() {
@@ -110,24 +110,14 @@ func (t Tensor) packedFloats(dst []float32, from int) {
 	for len(dst) > 0 {
 		r, c := from/cols, from%cols
 		n := min(cols-c, len(dst))
-		if n == cols {
-			t.packedRow(dst[:n], r)
-		} else {
-			row := make([]float32, cols)
-			t.packedRow(row, r)
-			copy(dst[:n], row[c:])
+		for _, p := range t.rows().panels {
+			if r < p.rows {
+				p.row(dst[:n], r, c)
+				break
+			}
+			r -= p.rows
 		}
 		dst, from = dst[n:], from+n
-	}
-}
-
-func (t Tensor) packedRow(dst []float32, r int) {
-	for _, p := range t.rows().panels {
-		if r < p.rows {
-			p.row(dst, r)
-			return
-		}
-		r -= p.rows
 	}
 }
 
@@ -146,28 +136,29 @@ func (p panels) panel(r int) (panel []byte, row int) {
 	return p.data[r/gemm.Rows*size : (r/gemm.Rows+1)*size], r % gemm.Rows
 }
 
-// row decodes row r of panels in little-endian order.
-func (p panels) row(dst []float32, r int) {
+// row decodes row r of panels in little-endian order, from a column on.
+func (p panels) row(dst []float32, r, from int) {
 	panel, r := p.panel(r)
+	at := from*gemm.Rows + r // of the first element, the others 16 apart
 	switch p.format {
 	case FormatQ8:
-		for i := range dst[:p.cols] {
-			dst[i] = quant.Q8At(panel, p.cols, r, i)
+		for i := range dst {
+			dst[i] = quant.Q8At(panel, p.cols, r, from+i)
 		}
 	case FormatF32:
-		for i := range dst[:p.cols] {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(panel[4*(i*gemm.Rows+r):]))
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(panel[4*(i*gemm.Rows+at):]))
 		}
 	case FormatBF16:
-		for i := range dst[:p.cols] {
-			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(panel[2*(i*gemm.Rows+r):])) << 16)
+		for i := range dst {
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(panel[2*(i*gemm.Rows+at):])) << 16)
 		}
 	case FormatF16:
-		for i := range dst[:p.cols] {
-			dst[i] = float16.Frombits(binary.LittleEndian.Uint16(panel[2*(i*gemm.Rows+r):])).Float32()
+		for i := range dst {
+			dst[i] = float16.Frombits(binary.LittleEndian.Uint16(panel[2*(i*gemm.Rows+at):])).Float32()
 		}
 	default:
-		formats[p.format].code.Row(dst[:p.cols], panel, p.cols, r)
+		formats[p.format].code.Row(dst, panel, p.cols, r, from)
 	}
 }
 

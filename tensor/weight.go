@@ -109,7 +109,7 @@ func (w *Weight) SetRows(first int, x []float32) {
 
 // setPanel stores rows of cols elements as a panel, by means of some columns.
 func setPanel(f Format, panel []byte, x []float32, cols int, columns []float32) {
-	n, data := len(x)/cols, LittleEndian(x)
+	n := len(x) / cols
 	var rows [gemm.Rows][]byte
 	for from := 0; from < cols; from += packColumns {
 		k := min(packColumns, cols-from)
@@ -117,14 +117,10 @@ func setPanel(f Format, panel []byte, x []float32, cols int, columns []float32) 
 		if n < gemm.Rows {
 			clear(some)
 		}
-		if data == nil {
-			transpose(some, x, n, cols, from)
-		} else {
-			for r := range n {
-				rows[r] = data[4*(r*cols+from):][:4*k]
-			}
-			quant.Columns32(bitsOf(some), rows[:n], k)
+		for r := range n {
+			rows[r] = bytesOf(x[r*cols+from:][:k])
 		}
+		interleave32(bitsOf(some), rows[:n], k)
 		storeColumns(f, panel, some, n, cols, from, nil)
 	}
 }
@@ -156,7 +152,7 @@ func (w *Weight) Row(dst []float32, r int) {
 			continue
 		}
 		if formats[p.format].eight {
-			p.row(dst, r)
+			p.row(dst[:p.cols], r, 0)
 			return
 		}
 		panel, r := p.panel(r)

@@ -55,6 +55,10 @@
 #define fcvtl(n, d) WORD $(0x0e217800 | (n)<<5 | (d))
 // fcvtl2: d = the upper four halves of n.
 #define fcvtl2(n, d) WORD $(0x4e217800 | (n)<<5 | (d))
+// fcvtn: the lower half of d = n in half precision, ties to even.
+#define fcvtn(n, d) WORD $(0x0e216800 | (n)<<5 | (d))
+// fcvtn2: the upper half of d = n in half precision, ties to even.
+#define fcvtn2(n, d) WORD $(0x4e216800 | (n)<<5 | (d))
 // fcmeq: mask d = n == m.
 #define fcmeq(m, n, d) WORD $(0x4e20e400 | (m)<<16 | (n)<<5 | (d))
 // fcmgt: mask d = n > m.
@@ -97,6 +101,8 @@
 #define shl(i, n, d) WORD $(0x4f205400 | (i)<<16 | (n)<<5 | (d))
 // sshr: d = n >> i, signed.
 #define sshr(i, n, d) WORD $(0x4f200400 | (32-(i))<<16 | (n)<<5 | (d))
+// ushr: d = n >> i.
+#define ushr(i, n, d) WORD $(0x6f200400 | (32-(i))<<16 | (n)<<5 | (d))
 // shlb: d = bytes of n << i.
 #define shlb(i, n, d) WORD $(0x4f085400 | (i)<<16 | (n)<<5 | (d))
 // ushrb: d = bytes of n >> i.
@@ -105,6 +111,10 @@
 #define shll(n, d) WORD $(0x2e613800 | (n)<<5 | (d))
 // shll2: d = the upper four 16-bit lanes of n, << 16.
 #define shll2(n, d) WORD $(0x6e613800 | (n)<<5 | (d))
+// shrn: the lower half of d = the upper 16 bits of n.
+#define shrn(n, d) WORD $(0x0f108400 | (n)<<5 | (d))
+// shrn2: the upper half of d = the upper 16 bits of n.
+#define shrn2(n, d) WORD $(0x4f108400 | (n)<<5 | (d))
 // sqxtn: the lower half of d = n in 16 bits, saturated.
 #define sqxtn(n, d) WORD $(0x0e614800 | (n)<<5 | (d))
 // sqxtn2: the upper half of d = n in 16 bits, saturated.
@@ -117,6 +127,10 @@
 #define sxtlb(n, d) WORD $(0x0f08a400 | (n)<<5 | (d))
 // sxtlb2: d = the upper eight bytes of n in 16 bits.
 #define sxtlb2(n, d) WORD $(0x4f08a400 | (n)<<5 | (d))
+// sxtl: d = the lower four 16-bit lanes of n.
+#define sxtl(n, d) WORD $(0x0f10a400 | (n)<<5 | (d))
+// sxtl2: d = the upper four 16-bit lanes of n.
+#define sxtl2(n, d) WORD $(0x4f10a400 | (n)<<5 | (d))
 // saddlpb: d = the sums of neighbouring bytes of n, in 16 bits.
 #define saddlpb(n, d) WORD $(0x4e202800 | (n)<<5 | (d))
 // saddlp: d = the sums of neighbouring 16-bit lanes of n.

@@ -82,13 +82,16 @@ func (c Code) Scales(panel []byte, k, r, b int) (scale, least float32) {
 	return float16.Frombits(binary.LittleEndian.Uint16(s)).Float32(), least
 }
 
-// Row decodes row r of a panel of k columns, [k].
-func (c Code) Row(dst []float32, panel []byte, k, r int) {
-	for b := range Blocks(k) {
+// Row decodes elements of row r of a panel of k columns, from a column on.
+func (c Code) Row(dst []float32, panel []byte, k, r, from int) {
+	for len(dst) > 0 {
+		b := from / Block
+		n := min((b+1)*Block-from, len(dst))
 		scale, least := c.Scales(panel, k, r, b)
-		for i := b * Block; i < min((b+1)*Block, k); i++ {
-			dst[i] = float32(scale*float32(c.Level(c.At(panel, k, r, i)))) + least
+		for i := range dst[:n] {
+			dst[i] = float32(scale*float32(c.Level(c.At(panel, k, r, from+i)))) + least
 		}
+		dst, from = dst[n:], from+n
 	}
 }
 

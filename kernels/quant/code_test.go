@@ -85,7 +85,7 @@ func packed(c Code, w []float32, n, k int) []float32 {
 	panel, value := make([]byte, c.Size(k)), make([]float32, Rows*k)
 	c.Columns(panel, columnsOf(w, n, k), n, k, 0, nil)
 	for r := range Rows {
-		c.Row(value[r*k:(r+1)*k], panel, k, r)
+		c.Row(value[r*k:(r+1)*k], panel, k, r, 0)
 	}
 	return value
 }
