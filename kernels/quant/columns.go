@@ -10,13 +10,27 @@ import (
 // panics if a slice is too short.
 func Columns16(dst []uint16, rows [][]byte, k int) {
 	checkColumns("Columns16", len(dst), rows, k, 2)
-	columns16(dst, rows, k)
+	from := 0
+	if n := k / 8; n > 0 && len(rows) == Rows {
+		at := starts(rows)
+		if columns16(&dst[0], &at, n) {
+			from = 8 * n
+		}
+	}
+	columns16Generic(dst, rows, from, k)
 }
 
 // Columns32 does the same with 32-bit elements.
 func Columns32(dst []uint32, rows [][]byte, k int) {
 	checkColumns("Columns32", len(dst), rows, k, 4)
-	columns32(dst, rows, k)
+	from := 0
+	if n := k / 4; n > 0 && len(rows) == Rows {
+		at := starts(rows)
+		if columns32(&dst[0], &at, n) {
+			from = 4 * n
+		}
+	}
+	columns32Generic(dst, rows, from, k)
 }
 
 func checkColumns(name string, dst int, rows [][]byte, k, size int) {
@@ -28,6 +42,13 @@ func checkColumns(name string, dst int, rows [][]byte, k, size int) {
 			panic(fmt.Sprintf("quant.%s: a row of %d bytes for %d elements", name, len(row), k))
 		}
 	}
+}
+
+func starts(rows [][]byte) (at [Rows]*byte) {
+	for r, row := range rows {
+		at[r] = &row[0]
+	}
+	return at
 }
 
 // columns16Generic interleaves the columns from a given one on, four at a time.

@@ -24,31 +24,18 @@ func columns16AVX2(dst *uint16, rows *[Rows]*byte, octets int)
 //go:noescape
 func columns32AVX2(dst *uint32, rows *[Rows]*byte, quads int)
 
-// columns16 leaves a panel with missing rows, and the last columns, to the portable code.
-func columns16(dst []uint16, rows [][]byte, k int) {
-	whole := 0
-	if n := k / 8; useColumns16AVX2 && len(rows) == Rows && n > 0 {
-		at := starts(rows)
-		columns16AVX2(&dst[0], &at, n)
-		whole = 8 * n
+// columns16 interleaves eight columns at a time of whole panels, and reports whether it did.
+func columns16(dst *uint16, rows *[Rows]*byte, octets int) bool {
+	if useColumns16AVX2 {
+		columns16AVX2(dst, rows, octets)
 	}
-	columns16Generic(dst, rows, whole, k)
+	return useColumns16AVX2
 }
 
-// columns32 likewise.
-func columns32(dst []uint32, rows [][]byte, k int) {
-	whole := 0
-	if n := k / 4; useColumns32AVX2 && len(rows) == Rows && n > 0 {
-		at := starts(rows)
-		columns32AVX2(&dst[0], &at, n)
-		whole = 4 * n
+// columns32 does so with four.
+func columns32(dst *uint32, rows *[Rows]*byte, quads int) bool {
+	if useColumns32AVX2 {
+		columns32AVX2(dst, rows, quads)
 	}
-	columns32Generic(dst, rows, whole, k)
-}
-
-func starts(rows [][]byte) (at [Rows]*byte) {
-	for r, row := range rows {
-		at[r] = &row[0]
-	}
-	return at
+	return useColumns32AVX2
 }

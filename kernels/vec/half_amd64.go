@@ -24,42 +24,36 @@ func toBF16AVX2(dst *uint16, x *float32, sixteens int)
 //go:noescape
 func toF16AVX2(dst *uint16, x *float32, sixteens int)
 
-// sixteens is how many groups of 16 elements the assembly takes; the portable code takes the rest.
-func sixteens(n int) int {
-	if useHalfAVX2 {
-		return n / 16
+// The functions below convert groups of 16 elements and return how many elements that were.
+
+func fromBF16(dst []float32, x []uint16) int {
+	if !useHalfAVX2 || len(x) < 16 {
+		return 0
 	}
-	return 0
+	fromBF16AVX2(&dst[0], &x[0], len(x)/16)
+	return len(x) &^ 15
 }
 
-func fromBF16(dst []float32, x []uint16) {
-	n := sixteens(len(x))
-	if n > 0 {
-		fromBF16AVX2(&dst[0], &x[0], n)
+func fromF16(dst []float32, x []uint16) int {
+	if !useHalfAVX2 || len(x) < 16 {
+		return 0
 	}
-	fromBF16Generic(dst[16*n:], x[16*n:])
+	fromF16AVX2(&dst[0], &x[0], len(x)/16)
+	return len(x) &^ 15
 }
 
-func fromF16(dst []float32, x []uint16) {
-	n := sixteens(len(x))
-	if n > 0 {
-		fromF16AVX2(&dst[0], &x[0], n)
+func toBF16(dst []uint16, x []float32) int {
+	if !useHalfAVX2 || len(x) < 16 {
+		return 0
 	}
-	fromF16Generic(dst[16*n:], x[16*n:])
+	toBF16AVX2(&dst[0], &x[0], len(x)/16)
+	return len(x) &^ 15
 }
 
-func toBF16(dst []uint16, x []float32) {
-	n := sixteens(len(x))
-	if n > 0 {
-		toBF16AVX2(&dst[0], &x[0], n)
+func toF16(dst []uint16, x []float32) int {
+	if !useHalfAVX2 || len(x) < 16 {
+		return 0
 	}
-	toBF16Generic(dst[16*n:], x[16*n:])
-}
-
-func toF16(dst []uint16, x []float32) {
-	n := sixteens(len(x))
-	if n > 0 {
-		toF16AVX2(&dst[0], &x[0], n)
-	}
-	toF16Generic(dst[16*n:], x[16*n:])
+	toF16AVX2(&dst[0], &x[0], len(x)/16)
+	return len(x) &^ 15
 }
