@@ -3,7 +3,7 @@
 //
 // Each sub-package holds one kind of mathematics: flat slices in, flat slices out, destination
 // first, no allocation, no goroutine. An exported kernel checks lengths once, in Go, and then
-// dispatches by a chain of package bools to AVX-512, AVX2, NEON or portable Go.
+// dispatches by a chain of package bools to AVX-512, AVX-VNNI, AVX2, NEON or portable Go.
 //
 // # One result
 //
@@ -24,7 +24,7 @@ import (
 // Implementation is one assembly implementation of a kernel.
 type Implementation struct {
 	Kernel    string // family and function, e.g. "vec.Exp"
-	ISA       string // "AVX2", "AVX512", "AVX512VNNI", "AVX512BF16", "NEON", "NEONDOT"
+	ISA       string // "AVX2", "AVXVNNI", "AVX512", "AVX512VNNI", "AVX512BF16", "NEON", "NEONDOT"
 	Supported bool   // whether this machine can run it
 	use       *bool
 }
@@ -39,7 +39,10 @@ var registry struct {
 }
 
 // isaRank orders instruction sets from the narrowest; the portable code is rank 0.
-var isaRank = map[string]int{"portable": 0, "NEON": 1, "NEONDOT": 2, "AVX2": 1, "AVX512": 2, "AVX512VNNI": 3, "AVX512BF16": 4}
+var isaRank = map[string]int{"portable": 0, "NEON": 1, "NEONDOT": 2, "AVX2": 1, "AVXVNNI": 2, "AVX512": 3, "AVX512VNNI": 4, "AVX512BF16": 5}
+
+// Wider reports whether the implementation's instruction set is wider than isa, of the same architecture or "portable".
+func (i Implementation) Wider(isa string) bool { return isaRank[i.ISA] > isaRank[isa] }
 
 // Register records an assembly implementation and the flag by which its kernel dispatches to
 // it; the flag's value at this moment says whether the machine supports it. It panics if the
@@ -78,7 +81,7 @@ func Implementations() []Implementation {
 func Limit(isa string) error {
 	rank, ok := isaRank[isa]
 	if !ok {
-		return fmt.Errorf("kernels: unknown instruction set %q: want portable, AVX2, AVX512, AVX512VNNI, AVX512BF16, NEON or NEONDOT", isa)
+		return fmt.Errorf("kernels: unknown instruction set %q: want portable, AVX2, AVXVNNI, AVX512, AVX512VNNI, AVX512BF16, NEON or NEONDOT", isa)
 	}
 	registry.Lock()
 	defer registry.Unlock()

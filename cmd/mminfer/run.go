@@ -181,8 +181,9 @@ are built in: fable tells stories, reader reads pictures. Commands use fable, an
 reader where a picture is given, unless -m names a model directory (config.json,
 safetensors, tokenizer.json) or a GGUF file.
 
-The environment variable MMINFER_CPU (portable; AVX2, AVX512, AVX512VNNI;
-NEON, NEONDOT) limits the instruction sets used; results do not depend on it.
+The environment variable MMINFER_CPU (portable; AVX2, AVXVNNI, AVX512,
+AVX512VNNI, AVX512BF16; NEON, NEONDOT) limits the instruction sets used; results
+do not depend on it.
 NO_COLOR turns colours off.
 
 Exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.`,

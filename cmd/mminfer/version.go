@@ -64,7 +64,7 @@ func (b build) String() string {
 func widestISA() string {
 	isa := "portable"
 	for _, k := range kernels.Implementations() {
-		if strings.HasPrefix(k.Kernel, "gemm.") && k.Enabled() && (isa == "portable" || len(k.ISA) > len(isa)) {
+		if strings.HasPrefix(k.Kernel, "gemm.") && k.Enabled() && k.Wider(isa) {
 			isa = k.ISA
 		}
 	}

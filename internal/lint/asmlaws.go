@@ -18,7 +18,7 @@ const (
 
 // isaName finds the instruction set at the end of a function's name; generated tiles add their
 // size, as in f32AVX2x1x6.
-var isaName = regexp.MustCompile(`(AVX512VNNI|AVX512BF16|AVX512|AVX2|NEONDOT|NEON)(x[0-9]+x[0-9]+)?$`)
+var isaName = regexp.MustCompile(`(AVX512VNNI|AVX512BF16|AVX512|AVXVNNI|AVX2|NEONDOT|NEON)(x[0-9]+x[0-9]+)?$`)
 
 // approximate matches the instructions whose results differ between processors or round otherwise. VDPBF16PS, which
 // rounds otherwise, is for the files of the compute format that is named after it.
@@ -221,7 +221,7 @@ func checkRegistration(r *Repo) (found []string) {
 					continue
 				}
 				if m == nil {
-					found = append(found, f.at(t.line, "%s does not end in an instruction set: AVX2, AVX512, AVX512VNNI, AVX512BF16, NEON or NEONDOT", t.name))
+					found = append(found, f.at(t.line, "%s does not end in an instruction set: AVX2, AVXVNNI, AVX512, AVX512VNNI, AVX512BF16, NEON or NEONDOT", t.name))
 					continue
 				}
 				if !slices.ContainsFunc(regs, func(reg registration) bool {

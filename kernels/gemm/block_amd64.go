@@ -15,21 +15,26 @@ const (
 	f16AVX512Tiles
 	bf16dotAVX2Tiles
 	bf16dotAVX512BF16Tiles
-	q8AVX2Tiles // from here on 8-bit activations, AVX2 and VNNI in turns
+	q8AVX2Tiles // from here on 8-bit activations, AVX2, AVX-VNNI and AVX-512 VNNI in turns
+	q8AVXVNNITiles
 	q8AVX512VNNITiles
 	q4AVX2Tiles // in the order of [quant.Code]
+	q4AVXVNNITiles
 	q4AVX512VNNITiles
 	q4lAVX2Tiles
+	q4lAVXVNNITiles
 	q4lAVX512VNNITiles
 	q5AVX2Tiles
+	q5AVXVNNITiles
 	q5AVX512VNNITiles
 	q6AVX2Tiles
+	q6AVXVNNITiles
 	q6AVX512VNNITiles
 )
 
-// eight reports whether a family multiplies 8-bit activations, and vnni whether by VNNI.
+// eight reports whether a family multiplies 8-bit activations, and vnni whether by AVX-512 VNNI.
 func (m multiply) eight() (eight, vnni bool) {
-	return m >= q8AVX2Tiles, m >= q8AVX2Tiles && (m-q8AVX2Tiles)%2 == 1
+	return m >= q8AVX2Tiles, m >= q8AVX2Tiles && (m-q8AVX2Tiles)%3 == 2
 }
 
 func (m multiply) run(panels, tokens int, a *tile) {
@@ -52,6 +57,8 @@ func (m multiply) run(panels, tokens int, a *tile) {
 		bf16dotAVX512BF16(panels, tokens, a)
 	case q8AVX2Tiles:
 		q8AVX2(panels, tokens, a)
+	case q8AVXVNNITiles:
+		q8AVXVNNI(panels, tokens, a)
 	case q8AVX512VNNITiles:
 		q8AVX512VNNI(panels, tokens, a)
 	default:
@@ -63,18 +70,26 @@ func (m multiply) runCode(panels, tokens int, a *tile) {
 	switch m {
 	case q4AVX2Tiles:
 		q4AVX2(panels, tokens, a)
+	case q4AVXVNNITiles:
+		q4AVXVNNI(panels, tokens, a)
 	case q4AVX512VNNITiles:
 		q4AVX512VNNI(panels, tokens, a)
 	case q4lAVX2Tiles:
 		q4lAVX2(panels, tokens, a)
+	case q4lAVXVNNITiles:
+		q4lAVXVNNI(panels, tokens, a)
 	case q4lAVX512VNNITiles:
 		q4lAVX512VNNI(panels, tokens, a)
 	case q5AVX2Tiles:
 		q5AVX2(panels, tokens, a)
+	case q5AVXVNNITiles:
+		q5AVXVNNI(panels, tokens, a)
 	case q5AVX512VNNITiles:
 		q5AVX512VNNI(panels, tokens, a)
 	case q6AVX2Tiles:
 		q6AVX2(panels, tokens, a)
+	case q6AVXVNNITiles:
+		q6AVXVNNI(panels, tokens, a)
 	case q6AVX512VNNITiles:
 		q6AVX512VNNI(panels, tokens, a)
 	}

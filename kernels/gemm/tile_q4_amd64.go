@@ -23,6 +23,24 @@ func q4AVX2x2x2(a *tile)
 func q4AVX2x4x1(a *tile)
 
 //go:noescape
+func q4AVXVNNIx1x1(a *tile)
+
+//go:noescape
+func q4AVXVNNIx1x2(a *tile)
+
+//go:noescape
+func q4AVXVNNIx1x3(a *tile)
+
+//go:noescape
+func q4AVXVNNIx1x4(a *tile)
+
+//go:noescape
+func q4AVXVNNIx2x2(a *tile)
+
+//go:noescape
+func q4AVXVNNIx4x1(a *tile)
+
+//go:noescape
 func q4AVX512VNNIx1x1(a *tile)
 
 //go:noescape
@@ -77,6 +95,25 @@ func q4AVX2(panels, tokens int, a *tile) {
 		q4AVX2x4x1(a)
 	default:
 		panic("gemm.q4AVX2: no such tile")
+	}
+}
+
+func q4AVXVNNI(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q4AVXVNNIx1x1(a)
+	case 1<<4 | 2:
+		q4AVXVNNIx1x2(a)
+	case 1<<4 | 3:
+		q4AVXVNNIx1x3(a)
+	case 1<<4 | 4:
+		q4AVXVNNIx1x4(a)
+	case 2<<4 | 2:
+		q4AVXVNNIx2x2(a)
+	case 4<<4 | 1:
+		q4AVXVNNIx4x1(a)
+	default:
+		panic("gemm.q4AVXVNNI: no such tile")
 	}
 }
 

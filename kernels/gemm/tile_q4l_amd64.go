@@ -23,6 +23,24 @@ func q4lAVX2x2x2(a *tile)
 func q4lAVX2x4x1(a *tile)
 
 //go:noescape
+func q4lAVXVNNIx1x1(a *tile)
+
+//go:noescape
+func q4lAVXVNNIx1x2(a *tile)
+
+//go:noescape
+func q4lAVXVNNIx1x3(a *tile)
+
+//go:noescape
+func q4lAVXVNNIx1x4(a *tile)
+
+//go:noescape
+func q4lAVXVNNIx2x2(a *tile)
+
+//go:noescape
+func q4lAVXVNNIx4x1(a *tile)
+
+//go:noescape
 func q4lAVX512VNNIx1x1(a *tile)
 
 //go:noescape
@@ -77,6 +95,25 @@ func q4lAVX2(panels, tokens int, a *tile) {
 		q4lAVX2x4x1(a)
 	default:
 		panic("gemm.q4lAVX2: no such tile")
+	}
+}
+
+func q4lAVXVNNI(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q4lAVXVNNIx1x1(a)
+	case 1<<4 | 2:
+		q4lAVXVNNIx1x2(a)
+	case 1<<4 | 3:
+		q4lAVXVNNIx1x3(a)
+	case 1<<4 | 4:
+		q4lAVXVNNIx1x4(a)
+	case 2<<4 | 2:
+		q4lAVXVNNIx2x2(a)
+	case 4<<4 | 1:
+		q4lAVXVNNIx4x1(a)
+	default:
+		panic("gemm.q4lAVXVNNI: no such tile")
 	}
 }
 

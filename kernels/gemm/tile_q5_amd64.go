@@ -23,6 +23,24 @@ func q5AVX2x2x2(a *tile)
 func q5AVX2x4x1(a *tile)
 
 //go:noescape
+func q5AVXVNNIx1x1(a *tile)
+
+//go:noescape
+func q5AVXVNNIx1x2(a *tile)
+
+//go:noescape
+func q5AVXVNNIx1x3(a *tile)
+
+//go:noescape
+func q5AVXVNNIx1x4(a *tile)
+
+//go:noescape
+func q5AVXVNNIx2x2(a *tile)
+
+//go:noescape
+func q5AVXVNNIx4x1(a *tile)
+
+//go:noescape
 func q5AVX512VNNIx1x1(a *tile)
 
 //go:noescape
@@ -77,6 +95,25 @@ func q5AVX2(panels, tokens int, a *tile) {
 		q5AVX2x4x1(a)
 	default:
 		panic("gemm.q5AVX2: no such tile")
+	}
+}
+
+func q5AVXVNNI(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q5AVXVNNIx1x1(a)
+	case 1<<4 | 2:
+		q5AVXVNNIx1x2(a)
+	case 1<<4 | 3:
+		q5AVXVNNIx1x3(a)
+	case 1<<4 | 4:
+		q5AVXVNNIx1x4(a)
+	case 2<<4 | 2:
+		q5AVXVNNIx2x2(a)
+	case 4<<4 | 1:
+		q5AVXVNNIx4x1(a)
+	default:
+		panic("gemm.q5AVXVNNI: no such tile")
 	}
 }
 

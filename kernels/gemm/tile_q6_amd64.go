@@ -23,6 +23,24 @@ func q6AVX2x2x2(a *tile)
 func q6AVX2x4x1(a *tile)
 
 //go:noescape
+func q6AVXVNNIx1x1(a *tile)
+
+//go:noescape
+func q6AVXVNNIx1x2(a *tile)
+
+//go:noescape
+func q6AVXVNNIx1x3(a *tile)
+
+//go:noescape
+func q6AVXVNNIx1x4(a *tile)
+
+//go:noescape
+func q6AVXVNNIx2x2(a *tile)
+
+//go:noescape
+func q6AVXVNNIx4x1(a *tile)
+
+//go:noescape
 func q6AVX512VNNIx1x1(a *tile)
 
 //go:noescape
@@ -77,6 +95,25 @@ func q6AVX2(panels, tokens int, a *tile) {
 		q6AVX2x4x1(a)
 	default:
 		panic("gemm.q6AVX2: no such tile")
+	}
+}
+
+func q6AVXVNNI(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q6AVXVNNIx1x1(a)
+	case 1<<4 | 2:
+		q6AVXVNNIx1x2(a)
+	case 1<<4 | 3:
+		q6AVXVNNIx1x3(a)
+	case 1<<4 | 4:
+		q6AVXVNNIx1x4(a)
+	case 2<<4 | 2:
+		q6AVXVNNIx2x2(a)
+	case 4<<4 | 1:
+		q6AVXVNNIx4x1(a)
+	default:
+		panic("gemm.q6AVXVNNI: no such tile")
 	}
 }
 

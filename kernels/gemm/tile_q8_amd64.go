@@ -23,6 +23,24 @@ func q8AVX2x2x2(a *tile)
 func q8AVX2x4x1(a *tile)
 
 //go:noescape
+func q8AVXVNNIx1x1(a *tile)
+
+//go:noescape
+func q8AVXVNNIx1x2(a *tile)
+
+//go:noescape
+func q8AVXVNNIx1x3(a *tile)
+
+//go:noescape
+func q8AVXVNNIx1x4(a *tile)
+
+//go:noescape
+func q8AVXVNNIx2x2(a *tile)
+
+//go:noescape
+func q8AVXVNNIx4x1(a *tile)
+
+//go:noescape
 func q8AVX512VNNIx1x1(a *tile)
 
 //go:noescape
@@ -77,6 +95,25 @@ func q8AVX2(panels, tokens int, a *tile) {
 		q8AVX2x4x1(a)
 	default:
 		panic("gemm.q8AVX2: no such tile")
+	}
+}
+
+func q8AVXVNNI(panels, tokens int, a *tile) {
+	switch panels<<4 | tokens {
+	case 1<<4 | 1:
+		q8AVXVNNIx1x1(a)
+	case 1<<4 | 2:
+		q8AVXVNNIx1x2(a)
+	case 1<<4 | 3:
+		q8AVXVNNIx1x3(a)
+	case 1<<4 | 4:
+		q8AVXVNNIx1x4(a)
+	case 2<<4 | 2:
+		q8AVXVNNIx2x2(a)
+	case 4<<4 | 1:
+		q8AVXVNNIx4x1(a)
+	default:
+		panic("gemm.q8AVXVNNI: no such tile")
 	}
 }
 

@@ -7,7 +7,7 @@ package peak
 // done (two for each multiply-add of each lane).
 func FMA(n int) int { return fma(n) }
 
-// Dot8 runs n rounds of 8-bit (AVX-512 VNNI, NEON) or 16-bit (AVX2) integer dot products, as the 8-bit
+// Dot8 runs n rounds of 8-bit (VNNI, NEON) or 16-bit (AVX2) integer dot products, as the 8-bit
 // matrix product does, and returns the operations done (two for each multiply-add).
 func Dot8(n int) int { return dot8(n) }
 

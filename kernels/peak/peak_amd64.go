@@ -10,12 +10,14 @@ import (
 
 var (
 	useAVX2       = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+	useAVXVNNI    = useAVX2 && cpu.X86.HasAVXVNNI
 	useAVX512     = useAVX2 && cpu.X86.HasAVX512F
 	useAVX512VNNI = useAVX512 && cpu.X86.HasAVX512VNNI
 )
 
 func init() {
 	kernels.Register("peak.FMA", "AVX2", &useAVX2)
+	kernels.Register("peak.FMA", "AVXVNNI", &useAVXVNNI)
 	kernels.Register("peak.FMA", "AVX512", &useAVX512)
 	kernels.Register("peak.FMA", "AVX512VNNI", &useAVX512VNNI)
 }
@@ -28,6 +30,9 @@ func fmaAVX512(n int)
 
 //go:noescape
 func dot8AVX2(n int)
+
+//go:noescape
+func dot8AVXVNNI(n int)
 
 //go:noescape
 func dot8AVX512VNNI(n int)
@@ -52,6 +57,9 @@ func dot8(n int) int {
 	case useAVX512VNNI:
 		dot8AVX512VNNI(n)
 		return n * 12 * 64 * 2
+	case useAVXVNNI:
+		dot8AVXVNNI(n)
+		return n * 12 * 32 * 2
 	case useAVX2:
 		dot8AVX2(n)
 		return n * 12 * 16 * 2

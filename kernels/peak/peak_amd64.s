@@ -1,6 +1,7 @@
 //go:build !purego
 
 #include "textflag.h"
+#include "avxvnni_amd64.h"
 
 // func fmaAVX2(n int)
 // Requires: AVX2, FMA. Y0-Y11 twelve independent chains, all of zeros.
@@ -79,6 +80,34 @@ loop:
 	VPMADDWD Y12, Y13, Y15; VPADDD Y15, Y9, Y9
 	VPMADDWD Y12, Y13, Y14; VPADDD Y14, Y10, Y10
 	VPMADDWD Y12, Y13, Y15; VPADDD Y15, Y11, Y11
+	DECQ CX
+	JNE  loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func dot8AVXVNNI(n int)
+// Requires: AVX-VNNI. Y0-Y11 chains.
+TEXT ·dot8AVXVNNI(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), CX
+	VZEROALL
+	TESTQ CX, CX
+	JEQ  done
+
+loop:
+	vpdpbusd(12, 13, 0)
+	vpdpbusd(12, 13, 1)
+	vpdpbusd(12, 13, 2)
+	vpdpbusd(12, 13, 3)
+	vpdpbusd(12, 13, 4)
+	vpdpbusd(12, 13, 5)
+	vpdpbusd(12, 13, 6)
+	vpdpbusd(12, 13, 7)
+	vpdpbusd(12, 13, 8)
+	vpdpbusd(12, 13, 9)
+	vpdpbusd(12, 13, 10)
+	vpdpbusd(12, 13, 11)
 	DECQ CX
 	JNE  loop
 

@@ -24,13 +24,19 @@ func Files() map[string][]byte {
 	addSwitches(files, "amd64", dot.name, group{avx2.name, dotTiles}, group{avx512BF16.name, avx512BF16.tiles})
 	files["tile_bf16dot_avx2_amd64.s"] = dotAVX2File()
 	files["tile_bf16dot_avx512bf16_amd64.s"] = floatFile(dot, avx512BF16)
-	addSwitches(files, "amd64", "Q8", group{"AVX2", q8AVX2Tiles}, group{"AVX512VNNI", q8VNNITiles})
-	files["tile_q8_avx2_amd64.s"] = q8AVX2File()
+	eight := []group{{ymmAVX2.name, ymmTiles}, {ymmVNNI.name, ymmTiles}, {"AVX512VNNI", q8VNNITiles}}
+	addSwitches(files, "amd64", "Q8", eight...)
+	files["tile_q8_avx2_amd64.s"] = q8YMMFile(ymmAVX2)
+	files["tile_q8_avxvnni_amd64.s"] = q8YMMFile(ymmVNNI)
 	files["tile_q8_avx512vnni_amd64.s"] = q8VNNIFile()
 	for _, f := range codeFormats {
-		addSwitches(files, "amd64", f.name, group{"AVX2", q8AVX2Tiles}, group{"AVX512VNNI", q8VNNITiles})
-		files[fmt.Sprintf("tile_%s_avx2_amd64.s", strings.ToLower(f.name))] = f.avx2File()
+		addSwitches(files, "amd64", f.name, eight...)
+		files[fmt.Sprintf("tile_%s_avx2_amd64.s", strings.ToLower(f.name))] = f.ymmFile(ymmAVX2)
+		files[fmt.Sprintf("tile_%s_avxvnni_amd64.s", strings.ToLower(f.name))] = f.ymmFile(ymmVNNI)
 		files[fmt.Sprintf("tile_%s_avx512vnni_amd64.s", strings.ToLower(f.name))] = f.vnniFile()
+	}
+	for _, dir := range []string{"", "../peak/"} {
+		files[dir+vnniHeaderName] = vnniHeader()
 	}
 	neonFiles(files)
 	return files

@@ -62,19 +62,24 @@ func (f codeFormat) constants(p *printer, above int) {
 	}
 }
 
-func (f codeFormat) avx2File() []byte {
+// ymmFile writes the tiles of 256-bit registers. AVX2 alone multiplies levels of Q4 with their sign.
+func (f codeFormat) ymmFile(i ymm) []byte {
 	var p printer
-	p.WriteString(header)
-	f.constants(&p, 0)
-	for _, t := range q8AVX2Tiles {
-		f.avx2Tile(&p, t)
+	i.open(&p)
+	above := 0
+	if i.vnni {
+		above = 128
+	}
+	f.constants(&p, above)
+	for _, t := range ymmTiles {
+		f.ymmTile(&p, i, t)
 	}
 	return p.Bytes()
 }
 
-// avx2Tile: Y0-Y7 the sums of a block. The float sums live in dst.
-func (f codeFormat) avx2Tile(p *printer, t Tile) {
-	p.text(symbol(f.name, "AVX2", t), "// Requires: AVX2, FMA, F16C. Y0 up hold the sums of a block, panel by panel within a token; R12 scales, R14 token scales, R13 from there to block sums.")
+// ymmTile: Y0-Y7 the sums of a block. The float sums live in dst.
+func (f codeFormat) ymmTile(p *printer, i ymm, t Tile) {
+	p.text(symbol(f.name, i.name, t), "// Requires: "+i.requires+". Y0 up hold the sums of a block, panel by panel within a token; R12 scales, R14 token scales, R13 from there to block sums.")
 	p.codePointers(t)
 	p.clearFloats(t)
 	if f.table {
@@ -83,31 +88,39 @@ func (f codeFormat) avx2Tile(p *printer, t Tile) {
 	p.line("TESTQ CX, CX")
 	p.line("JEQ  done")
 	p.label("\nblock:")
-	f.startAVX2(p, t)
+	f.startYMM(p, i, t)
 	for v := range 4 {
-		f.quadsAVX2(p, t, v)
+		if i.vnni {
+			f.quadsAVXVNNI(p, t, v)
+		} else {
+			f.quadsAVX2(p, t, v)
+		}
 	}
-	f.foldAVX2(p, t)
+	f.foldYMM(p, t)
 	p.codeAdvance(f, t)
 	p.label("\ndone:")
 	p.end()
 }
 
-// startAVX2 sets the sums of a block to where they begin.
-func (f codeFormat) startAVX2(p *printer, t Tile) {
-	if f.shift >= 0 && !f.table {
+// startYMM sets the sums of a block to where they begin.
+func (f codeFormat) startYMM(p *printer, i ymm, t Tile) {
+	sums := f.shift >= 0 && (i.vnni || !f.table)
+	if sums {
 		p.line("MOVQ R14, AX")
 	}
 	for tok := range t.Tokens {
-		first := sumAVX2(t, tok, 0, 0)
+		first := sumYMM(t, tok, 0, 0)
 		ops := []string{fmt.Sprintf("VPXOR %s, %s, %s", first, first, first)}
-		if f.shift >= 0 && !f.table {
-			ops = []string{"VPBROADCASTD (AX)(R13*1), " + first, fmt.Sprintf("VPSRAD $%d, %s, %s", f.shift, first, first)}
+		if sums {
+			ops = []string{"VPBROADCASTD (AX)(R13*1), " + first}
+			if f.shift > 0 {
+				ops = append(ops, fmt.Sprintf("VPSRAD $%d, %s, %s", f.shift, first, first))
+			}
 		}
 		for v := 1; v < 2*t.Panels; v++ {
-			ops = append(ops, fmt.Sprintf("VMOVDQA %s, %s", first, sumAVX2(t, tok, v/2, v%2)))
+			ops = append(ops, fmt.Sprintf("VMOVDQA %s, %s", first, sumYMM(t, tok, v/2, v%2)))
 		}
-		if f.shift >= 0 && !f.table {
+		if sums {
 			ops = append(ops, next(t, tok, "ADDQ R15, AX")...)
 		}
 		p.line("%s", strings.Join(ops, "; "))
@@ -129,12 +142,12 @@ func (f codeFormat) quadsAVX2(p *printer, t Tile, v int) {
 	for pan := range t.Panels {
 		if t.Tokens == 1 {
 			for half := range 2 {
-				p.joined(func() { f.oneTokenAVX2(p, pan, half, v, sumAVX2(t, 0, pan, half)) })
+				p.joined(func() { f.oneTokenAVX2(p, pan, half, v, sumYMM(t, 0, pan, half)) })
 			}
 			continue
 		}
-		p.joined(func() { f.unpackAVX2(p, pan, 0, v, "Y8", "Y9", "Y12") })
-		p.joined(func() { f.unpackAVX2(p, pan, 1, v, "Y10", "Y11", "Y12") })
+		p.joined(func() { f.unpackYMM(p, pan, 0, v, "Y8", "Y9", "Y12") })
+		p.joined(func() { f.unpackYMM(p, pan, 1, v, "Y10", "Y11", "Y12") })
 		for tok := range t.Tokens {
 			p.joined(func() { f.tokenAVX2(p, t, tok, pan, v) })
 		}
@@ -143,7 +156,7 @@ func (f codeFormat) quadsAVX2(p *printer, t Tile, v int) {
 
 // oneTokenAVX2 adds the products of eight rows with the one token.
 func (f codeFormat) oneTokenAVX2(p *printer, pan, half, v int, sum string) {
-	f.unpackAVX2(p, pan, half, v, "Y8", "Y9", "Y14")
+	f.unpackYMM(p, pan, half, v, "Y8", "Y9", "Y14")
 	if f.table {
 		f.multiplyAVX2(p, "Y10", "Y12", "Y8", "Y8", sum)
 		f.multiplyAVX2(p, "Y11", "Y13", "Y9", "Y9", sum)
@@ -156,20 +169,20 @@ func (f codeFormat) oneTokenAVX2(p *printer, pan, half, v int, sum string) {
 func (f codeFormat) tokenAVX2(p *printer, t Tile, tok, pan, v int) {
 	if !f.table {
 		p.line("VPBROADCASTD %s, Y12; VPBROADCASTD %s, Y13", row(tok, 4*v), row(tok, 16+4*v))
-		f.multiplyBothAVX2(p, "Y12", "Y13", "Y8", "Y9", "Y14", "Y15", sumAVX2(t, tok, pan, 0))
-		f.multiplyBothAVX2(p, "Y12", "Y13", "Y10", "Y11", "Y14", "Y15", sumAVX2(t, tok, pan, 1))
+		f.multiplyBothAVX2(p, "Y12", "Y13", "Y8", "Y9", "Y14", "Y15", sumYMM(t, tok, pan, 0))
+		f.multiplyBothAVX2(p, "Y12", "Y13", "Y10", "Y11", "Y14", "Y15", sumYMM(t, tok, pan, 1))
 		return
 	}
 	for i := range 2 {
 		p.line("VPBROADCASTD %s, Y12; VPABSB Y12, Y13", row(tok, 4*v+16*i))
 		for half := range 2 {
-			f.multiplyAVX2(p, "Y13", "Y12", fmt.Sprintf("Y%d", 8+2*half+i), "Y14", sumAVX2(t, tok, pan, half))
+			f.multiplyAVX2(p, "Y13", "Y12", fmt.Sprintf("Y%d", 8+2*half+i), "Y14", sumYMM(t, tok, pan, half))
 		}
 	}
 }
 
-// unpackAVX2 makes bytes of the codes of eight rows: of columns 4v in lo, of 16+4v in hi.
-func (f codeFormat) unpackAVX2(p *printer, pan, half, v int, lo, hi, tmp string) {
+// unpackYMM makes bytes of the codes of eight rows: of columns 4v in lo, of 16+4v in hi.
+func (f codeFormat) unpackYMM(p *printer, pan, half, v int, lo, hi, tmp string) {
 	p.line("VMOVDQU %s, %s; VPSRLW $4, %s, %s; VPAND low4<>(SB), %s, %s; VPAND low4<>(SB), %s, %s", panel(pan, 64*v+32*half), lo, lo, hi, lo, lo, hi, hi)
 	if f.table {
 		p.line("VPSHUFB %s, Y15, %s; VPSHUFB %s, Y15, %s", lo, lo, hi, hi)
@@ -209,8 +222,8 @@ func (f codeFormat) multiplyBothAVX2(p *printer, x0, x1, w0, w1, tmp0, tmp1, sum
 		x0, w0, tmp0, x1, w1, tmp1, tmp1, tmp0, tmp0, tmp0, tmp0, tmp0, sum, sum)
 }
 
-// foldAVX2 folds a block's sums into dst.
-func (f codeFormat) foldAVX2(p *printer, t Tile) {
+// foldYMM folds a block's sums into dst.
+func (f codeFormat) foldYMM(p *printer, t Tile) {
 	if f.least {
 		p.line("MOVL $%#x, AX; VMOVD AX, X15; VBROADCASTSS X15, Y15", minus128th)
 	}
@@ -229,26 +242,26 @@ func (f codeFormat) foldAVX2(p *printer, t Tile) {
 			p.line("MOVQ SI, AX; MOVQ R14, DX")
 		}
 		for tok := range t.Tokens {
-			p.joined(func() { f.foldTokenAVX2(p, t, tok, pan, dst, scale) })
+			p.joined(func() { f.foldTokenYMM(p, t, tok, pan, dst, scale) })
 		}
 	}
 }
 
-// foldTokenAVX2 folds the sums of one token and panel into dst.
-func (f codeFormat) foldTokenAVX2(p *printer, t Tile, tok, pan int, dst, scale string) {
+// foldTokenYMM folds the sums of one token and panel into dst.
+func (f codeFormat) foldTokenYMM(p *printer, t Tile, tok, pan int, dst, scale string) {
 	p.line("VBROADCASTSS (%s), Y10; VMULPS Y8, Y10, Y11; VMULPS Y9, Y10, Y14", scale)
 	for half, w := range []string{"Y11", "Y14"} {
-		a, mem := sumAVX2(t, tok, pan, half), indexed(dst, "", 0, 64*pan+32*half)
+		a, mem := sumYMM(t, tok, pan, half), indexed(dst, "", 0, 64*pan+32*half)
 		p.line("VCVTDQ2PS %s, %s; VFMADD213PS %s, %s, %s", a, a, mem, w, a)
 	}
 	if f.least {
 		p.line("VPBROADCASTD (%s)(R13*1), Y11; VCVTDQ2PS Y11, Y11; VMULPS Y15, Y11, Y11", scale)
 		for half := range 2 {
-			p.line("VMULPS Y%d, Y10, Y14; VFMADD231PS Y14, Y11, %s", 12+half, sumAVX2(t, tok, pan, half))
+			p.line("VMULPS Y%d, Y10, Y14; VFMADD231PS Y14, Y11, %s", 12+half, sumYMM(t, tok, pan, half))
 		}
 	}
 	for half := range 2 {
-		p.line("VMOVUPS %s, %s", sumAVX2(t, tok, pan, half), indexed(dst, "", 0, 64*pan+32*half))
+		p.line("VMOVUPS %s, %s", sumYMM(t, tok, pan, half), indexed(dst, "", 0, 64*pan+32*half))
 	}
 	if tok+1 < t.Tokens {
 		p.line("ADDQ R15, DX; ADDQ R11, AX")

@@ -11,27 +11,48 @@ import (
 // acc = fma(float(dot), scale_w·scale_x, acc), from 0 or from dst.
 
 var (
-	q8AVX2Tiles = []Tile{{1, 1}, {1, 2}, {1, 3}, {1, 4}, {2, 2}, {4, 1}}
+	ymmTiles    = []Tile{{1, 1}, {1, 2}, {1, 3}, {1, 4}, {2, 2}, {4, 1}}
 	q8VNNITiles = []Tile{{1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 5}, {1, 6}, {2, 1}, {2, 2}, {2, 3}, {2, 4}, {2, 5}, {2, 6}, {4, 1}}
 )
 
-func q8AVX2File() []byte {
-	var p printer
+// ymm is an instruction set with sixteen registers of 256 bits: a panel is two.
+type ymm struct {
+	name, requires string
+	vnni           bool // bytes are multiplied by VPDPBUSD
+}
+
+var (
+	ymmAVX2 = ymm{"AVX2", "AVX2, FMA, F16C", false}
+	ymmVNNI = ymm{"AVXVNNI", "AVX2, FMA, F16C, AVX-VNNI", true}
+)
+
+// open writes what a file begins with.
+func (i ymm) open(p *printer) {
 	p.WriteString(header)
-	for _, t := range q8AVX2Tiles {
-		q8AVX2Tile(&p, t)
+	if i.vnni {
+		p.label("#include %q", vnniHeaderName)
+	}
+}
+
+func q8YMMFile(i ymm) []byte {
+	var p printer
+	i.open(&p)
+	for _, t := range ymmTiles {
+		q8YMMTile(&p, i, t)
 	}
 	return p.Bytes()
 }
 
-// q8AVX2Tile multiplies 16-bit pairs: bytes 0 and 2 of a quad, then 1 and 3. Registers: Y0-Y7
-// integer sums, Y8-Y13 weights and x, Y14 product, Y15 the mask of the even bytes. The float sums
-// live in dst.
-func q8AVX2Tile(p *printer, t Tile) {
-	acc := func(tok, pan, half int) string { return sumAVX2(t, tok, pan, half) }
-	p.text(symbol("Q8", "AVX2", t), "// Requires: AVX2, FMA, F16C. Y0 up hold the sums of a block, panel by panel within a token; R12 scales, R13 block sums, R14 token scales.")
+// q8YMMTile multiplies bytes by VPDPBUSD or, with AVX2, 16-bit pairs: bytes 0 and 2 of a quad, then 1 and 3.
+// Registers: Y0-Y7 integer sums, Y8-Y13 weights and x, Y14 product, Y15 the mask of the even bytes. The float
+// sums live in dst.
+func q8YMMTile(p *printer, i ymm, t Tile) {
+	acc := func(tok, pan, half int) string { return sumYMM(t, tok, pan, half) }
+	p.text(symbol("Q8", i.name, t), "// Requires: "+i.requires+". Y0 up hold the sums of a block, panel by panel within a token; R12 scales, R13 block sums, R14 token scales.")
 	p.q8Pointers(t)
-	p.line("VPCMPEQW Y15, Y15, Y15; VPSRLW $8, Y15, Y15")
+	if !i.vnni {
+		p.line("VPCMPEQW Y15, Y15, Y15; VPSRLW $8, Y15, Y15")
+	}
 	p.clearFloats(t)
 	p.line("TESTQ CX, CX")
 	p.line("JEQ  done")
@@ -46,8 +67,13 @@ func q8AVX2Tile(p *printer, t Tile) {
 	}
 	p.line("MOVQ $8, AX")
 	p.label("\nquad:")
-	q8Quad(p, t, acc)
-	p.q8Advance(t, 8)
+	if i.vnni {
+		q8QuadAVXVNNI(p, t, acc)
+		p.q8Advance(t, 4)
+	} else {
+		q8QuadAVX2(p, t, acc)
+		p.q8Advance(t, 8)
+	}
 	for pan := range t.Panels {
 		if pan == 3 {
 			p.line("LEAQ (R12)(BX*2), AX; ADDQ BX, AX")
@@ -78,8 +104,8 @@ func q8AVX2Tile(p *printer, t Tile) {
 	p.end()
 }
 
-// sumAVX2 is the register of a tile's integer sums of token tok, panel pan, rows from 8·half.
-func sumAVX2(t Tile, tok, pan, half int) string {
+// sumYMM is the register of a tile's integer sums of token tok, panel pan, rows from 8·half.
+func sumYMM(t Tile, tok, pan, half int) string {
 	return fmt.Sprintf("Y%d", 2*(tok*t.Panels+pan)+half)
 }
 
@@ -118,9 +144,9 @@ func scales(pan, d int) string {
 	return indexed("R12", "BX", pan, d)
 }
 
-// q8Quad adds the products of four columns. With one panel its weights stay in registers and the
+// q8QuadAVX2 adds the products of four columns. With one panel its weights stay in registers and the
 // tokens pass; with several, the tokens stay and the weights pass.
-func q8Quad(p *printer, t Tile, acc func(tok, pan, half int) string) {
+func q8QuadAVX2(p *printer, t Tile, acc func(tok, pan, half int) string) {
 	multiply := func(x, w, a string) string {
 		return fmt.Sprintf("VPMADDWD %s, %s, Y14; VPADDD Y14, %s, %s", x, w, a, a)
 	}
