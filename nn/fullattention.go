@@ -3,6 +3,7 @@ package nn
 import (
 	"math"
 
+	"github.com/mminfer/mminfer/kernels/gemm"
 	"github.com/mminfer/mminfer/tensor"
 )
 
@@ -46,8 +47,11 @@ type filling struct {
 
 // Do runs one part.
 func (t *filling) Do(part int) {
-	for from, to := t.part(part); from < to; from++ {
-		t.caches[from/t.rows].put(from%t.rows, t.k.Row(from), t.v.Row(from))
+	for from, to := t.part(part); from < to; {
+		pos := from % t.rows
+		next := min(to, from+gemm.Rows-pos%gemm.Rows, from-pos+t.rows)
+		t.caches[from/t.rows].put(pos, t.k.Slice(from, next), t.v.Slice(from, next))
+		from = next
 	}
 }
 

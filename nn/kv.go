@@ -156,7 +156,7 @@ func (kv *KV) Reserve(n int) {
 // Append adds the next position: k [Heads, KeyDim] and v [Heads, ValueDim].
 func (kv *KV) Append(k, v []float32) {
 	kv.extend(1)
-	kv.put(kv.len-1, k, v)
+	kv.put(kv.len-1, row(k), row(v))
 }
 
 // extend makes the next n positions part of the cache. Every one of them must then be put.
@@ -173,27 +173,58 @@ func (kv *KV) Skip(n int) {
 	}
 }
 
-// put stores a position that the cache was extended by. Different ones may be put at the same time.
-func (kv *KV) put(pos int, k, v []float32) {
-	kv.spec.put(kv.pages[pos/PageLen-kv.first], pos%PageLen, k, v)
+// put stores positions that the cache was extended by, a row each, all of them in one panel of keys. Different ones
+// may be put at the same time.
+func (kv *KV) put(pos int, k, v tensor.Mat) {
+	p, at := kv.pages[pos/PageLen-kv.first], pos%PageLen
+	if p.data != nil {
+		kv.spec.putFloats(p.data, at, k, v)
+		return
+	}
+	for i := range k.Rows {
+		kv.spec.put(p, at+i, k.Row(i), v.Row(i))
+	}
 }
 
 // put stores one position in a page.
 func (s KVSpec) put(p page, at int, k, v []float32) {
 	switch {
 	case p.data != nil:
-		put(s, p.data, at, k, v, func(x float32) float32 { return x })
+		s.putFloats(p.data, at, row(k), row(v))
 	case p.codes != nil:
 		s.put8(p, at, k, v)
 	case s.Format == tensor.FormatBF16:
-		put(s, p.half, at, k, v, tensor.BFloat16)
+		s.putHalf(p.half, at, k, v, tensor.BFloat16)
 	default:
-		put(s, p.half, at, k, v, tensor.Float16)
+		s.putHalf(p.half, at, k, v, tensor.Float16)
 	}
 }
 
-// put stores one position in a page's data.
-func put[T float32 | uint16](s KVSpec, data []T, at int, k, v []float32, as func(float32) T) {
+// row returns a matrix of one row.
+func row(x []float32) tensor.Mat { return tensor.Mat{Rows: 1, Cols: len(x), Stride: len(x), Data: x} }
+
+// putFloats stores positions of one panel of keys in a page's numbers, a cache line after the other.
+func (s KVSpec) putFloats(data []float32, at int, k, v tensor.Mat) {
+	for h := range s.Heads {
+		keys, values := split(s, data, h)
+		keys = keys[at/gemm.Rows*s.KeyDim*gemm.Rows+at%gemm.Rows:]
+		for i := range s.KeyDim {
+			line, column := keys[i*gemm.Rows:][:k.Rows], k.Data[h*s.KeyDim+i:]
+			for r := range line {
+				line[r] = column[r*k.Stride]
+			}
+		}
+		for r := range v.Rows {
+			x := v.Row(r)[h*s.ValueDim : (h+1)*s.ValueDim]
+			for i := 0; i < len(x); i += gemm.Rows {
+				copy(values[(i/gemm.Rows*PageLen+at+r)*gemm.Rows:], x[i:min(i+gemm.Rows, len(x))])
+			}
+		}
+	}
+}
+
+// putHalf stores one position in a page's rounded numbers.
+func (s KVSpec) putHalf(data []uint16, at int, k, v []float32, as func(float32) uint16) {
 	for h := range s.Heads {
 		keys, values := split(s, data, h)
 		for i, x := range k[h*s.KeyDim : (h+1)*s.KeyDim] {
