@@ -109,12 +109,16 @@ func spread(v uint32) uint64 {
 // q2K unpacks 16 groups of 16 elements d·scale·q - dmin·min, scale and min of 4 bits.
 // Byte i of each half of q holds elements i, i+32, i+64 and i+96.
 func (k *block) q2K(b []byte) {
-	qs, d, m := b[16:80], half(b[80:]), -half(b[82:])
+	d, m := half(b[80:]), -half(b[82:])
 	for g, s := range b[:16] {
 		k.scales(g, 1, d*float32(s&15), m*float32(s>>4))
 	}
-	for i := 0; i < 256; i += 8 {
-		setWord(k.codes[i:], word(qs[i/128*32+i%32:])>>(i%128/32*2)&(3*ones))
+	for i := 0; i < 64; i += 8 {
+		q, c := word(b[16+i:]), k.codes[i/32*128+i%32:][:104]
+		setWord(c[0:], q&(3*ones))
+		setWord(c[32:], q>>2&(3*ones))
+		setWord(c[64:], q>>4&(3*ones))
+		setWord(c[96:], q>>6&(3*ones))
 	}
 }
 
@@ -127,9 +131,13 @@ func (k *block) q3K(b []byte) {
 		high := packed[8+g%4] >> (g / 4 * 2) & 3
 		k.scales(g, 1, d*float32(int(low|high<<4)-32), none)
 	}
-	for i := 0; i < 256; i += 8 {
-		third := word(mask[i%32:]) >> (i / 32) & ones
-		setWord(k.codes[i:], less(word(qs[i/128*32+i%32:])>>(i%128/32*2)&(3*ones)|third<<2, 4))
+	for i := 0; i < 64; i += 8 {
+		q, third := word(qs[i:]), word(mask[i%32:])>>(i/32*4)
+		c := k.codes[i/32*128+i%32:][:104]
+		setWord(c[0:], less(q&(3*ones)|third&ones<<2, 4))
+		setWord(c[32:], less(q>>2&(3*ones)|third&(2*ones)<<1, 4))
+		setWord(c[64:], less(q>>4&(3*ones)|third&(4*ones), 4))
+		setWord(c[96:], less(q>>6&(3*ones)|third&(8*ones)>>1, 4))
 	}
 }
 
@@ -137,39 +145,42 @@ func (k *block) q3K(b []byte) {
 // hold two groups, low halves first; the fifth bits of q, if there are any, are bit g of qh for group g.
 func (k *block) q45K(b, qh, qs []byte) {
 	d, m := half(b), -half(b[2:])
+	scale, least := scales45K(b[4:16])
 	for g := range 8 {
-		scale, least := scales45K(b[4:16], g)
-		k.scales(2*g, 2, d*float32(scale), m*float32(least))
+		k.scales(2*g, 2, d*float32(scale>>(8*g)&63), m*float32(least>>(8*g)&63))
 	}
-	for i := 0; i < 256; i += 8 {
-		q := word(qs[i/64*32+i%32:]) >> (i % 64 / 32 * 4) & low
+	var fifth uint64
+	for i := 0; i < 128; i += 8 {
 		if qh != nil {
-			q |= word(qh[i%32:]) >> (i / 32) & ones << 4
+			fifth = word(qh[i%32:]) >> (i / 32 * 2)
 		}
-		setWord(k.codes[i:], q)
+		q, c := word(qs[i:]), k.codes[i/32*64+i%32:][:40]
+		setWord(c[0:], q&low|fifth&ones<<4)
+		setWord(c[32:], q>>4&low|fifth&(2*ones)<<3)
 	}
 }
 
-// scales45K unpacks scale and minimum of group g.
-func scales45K(packed []byte, g int) (scale, least byte) {
-	scale, least = packed[g%4], packed[g%4+4]
-	if g < 4 {
-		return scale & 63, least & 63
-	}
-	last := packed[g+4]
-	return last&15 | scale>>6<<4, last>>4 | least>>6<<4
+// scales45K unpacks scales and minima of 8 groups, a byte each.
+func scales45K(packed []byte) (scale, least uint64) {
+	a, b, c := binary.LittleEndian.Uint32(packed), binary.LittleEndian.Uint32(packed[4:]), binary.LittleEndian.Uint32(packed[8:])
+	const six, four, two = 0x3f3f3f3f, 0x0f0f0f0f, 0x30303030
+	return uint64(a&six) | uint64(c&four|a>>2&two)<<32, uint64(b&six) | uint64(c>>4&four|b>>2&two)<<32
 }
 
 // q6K unpacks 16 groups of 16 elements d·scale·(q-32), scale of 8 bits. In each half, of four times 32
 // elements, the low four bits of q lie two to a byte of 64, the high two four to a byte of 32.
 func (k *block) q6K(b []byte) {
-	ql, qh, d := b[:128], b[128:192], half(b[208:])
+	d := half(b[208:])
 	for g, s := range b[192:208] {
 		k.scales(g, 1, d*float32(int8(s)), none)
 	}
-	for i := 0; i < 256; i += 8 {
-		high := word(qh[i/128*32+i%32:]) >> (i % 128 / 32 * 2) & (3 * ones)
-		setWord(k.codes[i:], less(word(ql[i/128*64+i%64:])>>(i%128/64*4)&low|high<<4, 32))
+	for i := 0; i < 64; i += 8 {
+		q, high := b[i/32*64+i%32:][:40], word(b[128+i:])
+		x, y, c := word(q[0:]), word(q[32:]), k.codes[i/32*128+i%32:][:104]
+		setWord(c[0:], less(x&low|high&(3*ones)<<4, 32))
+		setWord(c[32:], less(y&low|high&(12*ones)<<2, 32))
+		setWord(c[64:], less(x>>4&low|high&(48*ones), 32))
+		setWord(c[96:], less(y>>4&low|high&(192*ones)>>2, 32))
 	}
 }
 

@@ -152,7 +152,7 @@ func moveQ8(codes, scales, b []byte) []byte {
 func moveQ4(t Type, codes, scales, b []byte) []byte {
 	_, size := t.Block()
 	for ; len(codes) > 0; codes, b = codes[16:], b[size:] {
-		copy(codes[:16], b[size-16:size])
+		*(*[16]byte)(codes) = [16]byte(b[size-16:])
 		copy(scales[:2], b[:2])
 		scales = scales[2:]
 		switch t {
@@ -214,10 +214,10 @@ func moveQ4K(codes, scales, b []byte) []byte {
 			}
 		}
 		d, m := half(b), -half(b[2:])
+		scale, least := scales45K(b[4:16])
 		var v [16]float32
 		for g := range 8 {
-			scale, least := scales45K(b[4:16], g)
-			v[2*g], v[2*g+1] = d*float32(scale), m*float32(least)
+			v[2*g], v[2*g+1] = d*float32(scale>>(8*g)&63), m*float32(least>>(8*g)&63)
 		}
 		halves(scales[:32], &v)
 	}
@@ -241,11 +241,11 @@ func moveIQ4XS(codes, scales, b []byte) []byte {
 // halves writes numbers as [Float16] rounds them, as many as dst has room for.
 func halves(dst []byte, v *[16]float32) {
 	var h [16]uint16
-	for i := range v {
-		v[i] = max(-65504, min(65504, v[i]))
-	}
 	vec.ToF16(h[:], v[:])
 	for i := range len(dst) / 2 {
+		if h[i]&0x7fff == 0x7c00 { // infinite: the largest finite number
+			h[i]--
+		}
 		binary.LittleEndian.PutUint16(dst[2*i:], h[i])
 	}
 }

@@ -17,7 +17,9 @@ func Columns16(dst []uint16, rows [][]byte, k int) {
 			from = 8 * n
 		}
 	}
-	columns16Generic(dst, rows, from, k)
+	if from < k {
+		columns16Generic(dst, rows, from, k)
+	}
 }
 
 // Columns32 does the same with 32-bit elements.
@@ -30,7 +32,9 @@ func Columns32(dst []uint32, rows [][]byte, k int) {
 			from = 4 * n
 		}
 	}
-	columns32Generic(dst, rows, from, k)
+	if from < k {
+		columns32Generic(dst, rows, from, k)
+	}
 }
 
 func checkColumns(name string, dst int, rows [][]byte, k, size int) {
