@@ -87,7 +87,7 @@ func (n noisy) Tensor(name string) (tensor.Tensor, bool) {
 			largest = max(largest, float32(math.Abs(float64(x))))
 		}
 		for i, x := range block {
-			step := map[tensor.Format]float32{tensor.FormatF16: 0x1p-10 * x, tensor.FormatBF16: 0x1p-7 * x, tensor.FormatQ8: largest / 127, tensor.FormatQ6: largest / 31}[n.format]
+			step := map[tensor.Format]float32{tensor.FormatF16: 0x1p-10 * x, tensor.FormatBF16: 0x1p-7 * x, tensor.FormatBF16Dot: 0x1p-7 * x, tensor.FormatQ8: largest / 127, tensor.FormatQ6: largest / 31}[n.format]
 			block[i] += step * (n.r.Float32() - 0.5)
 		}
 	}
@@ -112,8 +112,8 @@ func tokenErrors(got, want golden.Output, vocab int) (all []float64) {
 }
 
 // TestFormats runs every format. A model's own sensitivity, measured in float32 with noise of the
-// size of a format's rounding, tells what the format may cost: as much in the weights, and in q8 as
-// much again in the activations. A router near a tie may turn for single tokens, so the median
+// size of a format's rounding, tells what the format may cost: as much in the weights, and in q8 and
+// bf16-dot as much again in the activations. A router near a tie may turn for single tokens, so the median
 // counts; where routing selects all, the worst counts.
 func TestFormats(t *testing.T) {
 	goldens(t, func(t *testing.T, dir string) {
@@ -125,7 +125,7 @@ func TestFormats(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer ck.Close()
-		for _, format := range []tensor.Format{tensor.FormatF16, tensor.FormatBF16, tensor.FormatQ8, tensor.FormatQ6} {
+		for _, format := range []tensor.Format{tensor.FormatF16, tensor.FormatBF16, tensor.FormatBF16Dot, tensor.FormatQ8, tensor.FormatQ6} {
 			m, err := models.New(noisy{ck, format, rand.New(rand.NewPCG(1, 1))}, models.Options{Format: tensor.FormatF32})
 			if err != nil {
 				t.Fatal(err)

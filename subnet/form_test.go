@@ -95,7 +95,7 @@ func distance(a, b []float32) (d float64) {
 func TestForms(t *testing.T) {
 	for _, name := range []string{"amoeba_tiny", "amoeba_select"} {
 		_, family := openSuite(t, name)
-		for _, format := range []tensor.Format{tensor.FormatAuto, tensor.FormatBF16, tensor.FormatQ8, tensor.FormatQ4L} {
+		for _, format := range []tensor.Format{tensor.FormatAuto, tensor.FormatBF16, tensor.FormatBF16Dot, tensor.FormatQ8, tensor.FormatQ4L} {
 			shared := new(subnet.Weights)
 			first := map[string][]float32{}
 			shapes := family.Shapes()

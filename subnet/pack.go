@@ -75,7 +75,8 @@ func (s *Subnet) packProjection(arena *tensor.Arena, pool *tensor.Pool, format t
 		format = format.For(base.Type) // whatever the type of a copy
 	}
 	rows, cols := s.channels(from)
-	if s.opts.Weights == nil || !s.prefix(from) {
+	halves := format == tensor.FormatBF16Dot && len(cols)%2 > 0 // whose columns are cut in pairs
+	if s.opts.Weights == nil || !s.prefix(from) || halves {
 		return tensor.Pack(arena, pool, format, s.materialise(t, from, pool))
 	}
 	whole := s.opts.Weights.get(weightKey{from.name, format, 0}, func(arena *tensor.Arena) *tensor.Weight {

@@ -127,6 +127,7 @@ type convolving struct {
 	run      int // columns of a patch at a time
 	patches  Mat // scratch of all parts, strip rows each
 	rows     quant.Rows8
+	pairs    pairs // of patches
 	products Mat
 }
 
@@ -146,6 +147,8 @@ func (t *convolving) plan(c Convolution, ws *Workspace) {
 		t.rows = quant.Rows8{Tokens: all, K: c.W.Cols, Q: scratch[int8](ws, e), Wide: scratch[int16](ws, e), Scale: ws.Floats(s), Sum: scratch[int32](ws, s)}
 		t.products = ws.Mat(all, min(t.panels*gemm.Rows, c.W.Rows))
 		t.patches = ws.Mat(t.parts(), t.run)
+	case c.W.Format == FormatBF16Dot:
+		t.patches, t.pairs = ws.Mat(all, t.run), ws.newPairs(all, t.run)
 	case !c.Window.Pointwise():
 		t.patches = ws.Mat(all, t.run)
 	}
@@ -192,7 +195,7 @@ func (t *Convolution) start(from, n int, cols [2]int) {
 func (t *convolving) floats(part, from, n int, cols [2]int) {
 	d := gemm.Dims{Tokens: n, Rows: cols[1] - cols[0], DstStride: t.Dst.Stride, PanelK: t.W.Cols}
 	dst := t.Dst.Data[from*t.Dst.Stride+cols[0]:]
-	if t.Window.Pointwise() {
+	if t.Window.Pointwise() && t.W.Format != FormatBF16Dot {
 		d.K, d.XStride = t.W.Cols, t.X.Stride
 		t.W.parts[0].multiply(dst, t.X.Data[from*t.X.Stride:], cols[0]/gemm.Rows, 0, d, true)
 		return
@@ -202,7 +205,15 @@ func (t *convolving) floats(part, from, n int, cols [2]int) {
 	for k := 0; k < t.W.Cols; k += t.run {
 		d.K = min(t.run, t.W.Cols-k)
 		conv.Patches(patches.Data, patches.Stride, t.X.Data, &t.Window, from, n, k, k+d.K)
-		t.W.parts[0].multiply(dst, patches.Data, cols[0]/gemm.Rows, k, d, true)
+		if t.W.Format != FormatBF16Dot {
+			t.W.parts[0].multiply(dst, patches.Data, cols[0]/gemm.Rows, k, d, true)
+			continue
+		}
+		x := pairs{t.pairs.data[part*t.strip*t.pairs.stride:], t.pairs.stride}
+		for i := range n {
+			x.round(i, patches.Row(i)[:d.K])
+		}
+		t.W.parts[0].multiplyPairs(dst, x, cols[0]/gemm.Rows, k, d, true)
 	}
 }
 

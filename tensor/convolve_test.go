@@ -64,7 +64,9 @@ func (c *convolutionCase) check(t *testing.T, name string) {
 				most = max(most, math.Abs(float64(v)))
 			}
 			for i := range block {
-				step[b+i] = most / 127 / 2
+				if step[b+i] = most / 127 / 2; c.W.Format == FormatBF16Dot {
+					step[b+i] = math.Abs(float64(block[i])) * 0x1p-8
+				}
 			}
 		}
 		n := p / (c.Window.OutH * c.Window.OutW)
@@ -77,7 +79,7 @@ func (c *convolutionCase) check(t *testing.T, name string) {
 				quantised += math.Abs(float64(w)) * step[k]
 			}
 			bound := float64(min(len(patch), 256)+len(patch)/256+4) * magnitude * 0x1p-24
-			if c.W.Format.Quantised() {
+			if c.W.Format.Quantised() || c.W.Format == FormatBF16Dot {
 				bound += quantised * (1 + 0x1p-20)
 			}
 			if got := float64(c.Dst.Row(p)[o]); !(math.Abs(got-want) <= bound) {
@@ -150,7 +152,7 @@ func TestWinograd(t *testing.T) {
 }
 
 func TestConvolve(t *testing.T) {
-	for _, format := range []Format{FormatF32, FormatBF16, FormatF16, FormatQ8, FormatQ4L} {
+	for _, format := range []Format{FormatF32, FormatBF16, FormatF16, FormatBF16Dot, FormatQ8, FormatQ4L} {
 		for _, w := range convolutionWindows {
 			c := newConvolution(rand.New(rand.NewPCG(1, 2)), format, w.g, w.out)
 			Convolve(&Workspace{}, c.Convolution)
@@ -164,7 +166,7 @@ func TestConvolve(t *testing.T) {
 func TestPatchesFitInCache(t *testing.T) {
 	const cache = 512 << 10
 	ws := &Workspace{}
-	for _, format := range []Format{FormatF32, FormatBF16, FormatF16, FormatQ8, FormatQ4} {
+	for _, format := range []Format{FormatF32, FormatBF16, FormatF16, FormatBF16Dot, FormatQ8, FormatQ4} {
 		for _, s := range []struct{ side, in, out int }{
 			{64, 4, 320}, {64, 320, 320}, {64, 960, 320}, {32, 1920, 640}, {16, 2560, 1280}, {8, 2560, 1280}, {512, 256, 128}, {512, 128, 3},
 		} {
@@ -173,7 +175,7 @@ func TestPatchesFitInCache(t *testing.T) {
 			mark := ws.Mark()
 			var p convolving
 			p.plan(c, ws)
-			size := 4 * p.strip * p.patches.Stride
+			size := 4 * p.strip * (p.patches.Stride + p.pairs.stride)
 			if format.Quantised() {
 				size = 3*p.strip*quant.Stride(g.Cols()) + 8*p.strip*quant.Blocks(g.Cols())
 			}

@@ -18,6 +18,9 @@ const (
 	FormatF32
 	FormatBF16
 	FormatF16
+	// FormatBF16Dot multiplies activations rounded to bfloat16, too, as VDPBF16PS does: see [gemm.BF16Dot]. It is for
+	// processors with AVX-512 BF16 and no faster than FormatBF16 elsewhere.
+	FormatBF16Dot
 	FormatQ8 // 8 bits in blocks of 32 along k, activations quantised alike
 	FormatQ6 // fewer bits, likewise: see [quant.Code]
 	FormatQ5
@@ -33,15 +36,16 @@ var formats = [...]struct {
 	eight bool
 	code  quant.Code // of fewer than 8 bits
 }{
-	FormatAuto: {name: "auto"},
-	FormatF32:  {name: "f32", panel: func(k int) int { return k * gemm.Rows * 4 }},
-	FormatBF16: {name: "bf16", panel: func(k int) int { return k * gemm.Rows * 2 }},
-	FormatF16:  {name: "f16", panel: func(k int) int { return k * gemm.Rows * 2 }},
-	FormatQ8:   {name: "q8", panel: quant.Q8Size, eight: true},
-	FormatQ6:   {"q6", quant.Q6.Size, true, quant.Q6},
-	FormatQ5:   {"q5", quant.Q5.Size, true, quant.Q5},
-	FormatQ4:   {"q4", quant.Q4.Size, true, quant.Q4},
-	FormatQ4L:  {"q4l", quant.Q4L.Size, true, quant.Q4L},
+	FormatAuto:    {name: "auto"},
+	FormatF32:     {name: "f32", panel: func(k int) int { return k * gemm.Rows * 4 }},
+	FormatBF16:    {name: "bf16", panel: func(k int) int { return k * gemm.Rows * 2 }},
+	FormatF16:     {name: "f16", panel: func(k int) int { return k * gemm.Rows * 2 }},
+	FormatBF16Dot: {name: "bf16-dot", panel: func(k int) int { return (k + 1) / 2 * gemm.Rows * 4 }},
+	FormatQ8:      {name: "q8", panel: quant.Q8Size, eight: true},
+	FormatQ6:      {"q6", quant.Q6.Size, true, quant.Q6},
+	FormatQ5:      {"q5", quant.Q5.Size, true, quant.Q5},
+	FormatQ4:      {"q4", quant.Q4.Size, true, quant.Q4},
+	FormatQ4L:     {"q4l", quant.Q4L.Size, true, quant.Q4L},
 }
 
 // coded reports whether weights have fewer than 8 bits.
@@ -126,5 +130,5 @@ func (f Format) Keeps(t Type) bool {
 	case FormatF16:
 		return t == F16 || t == F8E4M3 || t == F8E5M2
 	}
-	return false // quantised formats round what the weights are multiplied with, too
+	return false // the others round what the weights are multiplied with, too
 }

@@ -42,6 +42,7 @@ type share struct {
 	dst    Mat
 	x      Mat
 	rows   quant.Rows8 // x in 8 bits, for quantised formats
+	pairs  pairs       // x in bfloat16, for FormatBF16Dot
 	start  int         // its first part
 	grain  int         // panels in a part
 	panels int
@@ -76,6 +77,8 @@ func (m *matmul) plan(ws *Workspace) (work int) {
 	m.shares, m.parts = m.shares[:0], 0
 	var rows quant.Rows8 // of the last product that needed them
 	var of Mat
+	var halves pairs // likewise
+	var halved Mat
 	for _, p := range m.products {
 		if p.W.winograd || p.X.Cols != p.W.Cols || p.Dst.Cols != p.W.Rows || p.Dst.Rows != p.X.Rows {
 			panic(fmt.Sprintf("tensor.MatMul: dst [%d %d], x [%d %d], w [%d %d]", p.Dst.Rows, p.Dst.Cols, p.X.Rows, p.X.Cols, p.W.Rows, p.W.Cols))
@@ -90,11 +93,17 @@ func (m *matmul) plan(ws *Workspace) (work int) {
 		for i := range p.W.parts {
 			w := &p.W.parts[i]
 			s := share{w: w, dst: p.Dst.Columns(from, from+w.rows), x: p.X, start: m.parts, panels: gemm.Panels(w.rows)}
-			if formats[w.format].eight {
+			switch {
+			case formats[w.format].eight:
 				if !same(of, p.X) {
 					rows, of = ws.rows8(p.X), p.X
 				}
 				s.rows = rows
+			case w.format == FormatBF16Dot:
+				if !same(halved, p.X) {
+					halves, halved = ws.pairs(p.X), p.X
+				}
+				s.pairs = halves
 			}
 			s.grain = max(1, s.panels/(ws.Pool.Threads()*partsPerThread)/tilePanels) * tilePanels
 			m.parts += (s.panels + s.grain - 1) / s.grain
@@ -136,9 +145,12 @@ func (m *matmul) Do(part int) {
 		DstStride: s.dst.Stride, XStride: s.x.Stride, PanelK: s.w.room,
 	}
 	dst := s.dst.Data[from*gemm.Rows:]
-	if formats[s.w.format].eight {
+	switch {
+	case formats[s.w.format].eight:
 		s.w.multiply8(dst, s.rows, from, to, d)
-	} else {
+	case s.w.format == FormatBF16Dot:
+		s.w.multiplyPairs(dst, s.pairs, from, 0, d, false)
+	default:
 		s.w.multiply(dst, s.x.Data, from, 0, d, false)
 	}
 }

@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 
@@ -111,6 +112,14 @@ func (p *packing) copied(dst []byte, t Type, rows [][]byte, from, k int) bool {
 		quant.Columns32(view[uint32](dst)[from*gemm.Rows:], rows, k)
 	case p.format == FormatBF16 && t == BF16, p.format == FormatF16 && t == F16:
 		quant.Columns16(view[uint16](dst)[from*gemm.Rows:], rows, k)
+	case p.format == FormatBF16Dot && t == BF16:
+		quant.Columns32(view[uint32](dst)[from/2*gemm.Rows:], rows, k/2)
+		if k%2 > 0 { // the last column is half of a pair
+			last := view[uint32](dst)[(from+k)/2*gemm.Rows:]
+			for r, row := range rows {
+				last[r] = uint32(binary.LittleEndian.Uint16(row[2*k-2:]))
+			}
+		}
 	default:
 		return false
 	}
@@ -143,10 +152,25 @@ func storeColumns(f Format, panel []byte, columns []float32, n, cols, from int, 
 		vec.ToBF16(view[uint16](panel)[at:to], columns)
 	case FormatF16:
 		vec.ToF16(view[uint16](panel)[at:to], columns)
+	case FormatBF16Dot:
+		storePairs(view[uint32](panel)[from/2*gemm.Rows:], columns)
 	case FormatQ8:
 		quant.Q8Columns(panel, columns, cols, from)
 	default:
 		formats[f].code.Columns(panel, columns, n, cols, from, importance)
+	}
+}
+
+// storePairs rounds columns, [k, 16], to bfloat16, two in a pair.
+func storePairs(dst []uint32, columns []float32) {
+	var half [2 * gemm.Rows]uint16
+	for from := 0; from < len(columns); from += len(half) {
+		n := min(len(half), len(columns)-from)
+		vec.ToBF16(half[:n], columns[from:from+n])
+		clear(half[n:])
+		for r := range gemm.Rows {
+			dst[from/2+r] = uint32(half[r]) | uint32(half[gemm.Rows+r])<<16
+		}
 	}
 }
 
@@ -170,6 +194,8 @@ func nativeRow(f Format, dst []float32, panel []byte, r int) {
 			dst[i] = math.Float32frombits(uint32(view[uint16](panel)[at]) << 16)
 		case FormatF16:
 			dst[i] = float16.Frombits(view[uint16](panel)[at]).Float32()
+		case FormatBF16Dot:
+			dst[i] = math.Float32frombits(view[uint32](panel)[i/2*gemm.Rows+r] >> (i % 2 * 16) << 16)
 		}
 	}
 }

@@ -9,9 +9,10 @@ import (
 
 // Prefix returns the first rows and columns of a matrix, [rows, cols], in the same memory. A product
 // with it has the bits of one with such a matrix packed by itself. In quantised formats columns can only be
-// cut by [Weight.Trim]. It panics if the matrix is smaller, empty, or of several formats.
+// cut by [Weight.Trim], in FormatBF16Dot only between pairs. It panics if the matrix is smaller, empty, or of several
+// formats, or if the columns cannot be cut.
 func (w *Weight) Prefix(rows, cols int) *Weight {
-	if rows < 1 || cols < 1 || rows > w.Rows || cols > w.Cols || cols < w.Cols && w.Format.Quantised() || len(w.parts) != 1 {
+	if rows < 1 || cols < 1 || rows > w.Rows || cols > w.Cols || cols < w.Cols && (w.Format.Quantised() || w.Format == FormatBF16Dot && cols%2 > 0) || len(w.parts) != 1 {
 		panic(fmt.Sprintf("tensor.Prefix: [%d %d] of %v [%d %d]", rows, cols, w.Format, w.Rows, w.Cols))
 	}
 	if rows == w.Rows && cols == w.Cols {

@@ -75,7 +75,7 @@ func TestMatMul(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	pool := NewPool(3)
 	defer pool.Close()
-	for _, format := range []Format{FormatF32, FormatBF16, FormatF16, FormatQ8} {
+	for _, format := range []Format{FormatF32, FormatBF16, FormatF16, FormatBF16Dot, FormatQ8} {
 		for _, size := range [][3]int{{1, 5, 7}, {3, 40, 64}, {7, 300, 257}, {2, 1000, 300}} {
 			tokens, out, in := size[0], size[1], size[2]
 			var arena Arena
@@ -107,6 +107,9 @@ func TestMatMul(t *testing.T) {
 					bound := float64(in) * 0x1p-24 * abs
 					if format == FormatQ8 {
 						bound += rounding(x, row) // half a step of each activation
+					}
+					if format == FormatBF16Dot {
+						bound += abs * 0x1p-8 // likewise
 					}
 					if err := math.Abs(float64(serial.Row(tok)[o]) - sum); !(err <= bound) {
 						t.Fatalf("%v %v: [%d %d] = %v, want %v within %v", format, size, tok, o, serial.Row(tok)[o], sum, bound)
@@ -157,7 +160,7 @@ func TestPackKeepsValues(t *testing.T) {
 // they are stored, whatever the number of rows and columns.
 func TestSetRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
-	for _, f := range []Format{FormatF32, FormatBF16, FormatF16} {
+	for _, f := range []Format{FormatF32, FormatBF16, FormatF16, FormatBF16Dot} {
 		shapes := [][2]int{{16, 8}, {1, 1}, {35, 19}, {64, 33}}
 		for i, w := range Blank(new(Arena), f, shapes) {
 			rows, cols := shapes[i][0], shapes[i][1]
@@ -168,12 +171,12 @@ func TestSetRows(t *testing.T) {
 				w.SetRows(from, x[from*cols:min(from+16, rows)*cols])
 			}
 			packed := Pack(new(Arena), nil, f, src)
-			stored := Tensor{Name: "stored", Type: map[Format]Type{FormatF32: F32, FormatBF16: BF16, FormatF16: F16}[f], Shape: src.Shape}
+			stored := Tensor{Name: "stored", Type: map[Format]Type{FormatF32: F32, FormatBF16: BF16, FormatBF16Dot: BF16, FormatF16: F16}[f], Shape: src.Shape}
 			for _, v := range x {
 				switch f {
 				case FormatF32:
 					stored.Data = binary.LittleEndian.AppendUint32(stored.Data, math.Float32bits(v))
-				case FormatBF16:
+				case FormatBF16, FormatBF16Dot:
 					stored.Data = binary.LittleEndian.AppendUint16(stored.Data, BFloat16(v))
 				case FormatF16:
 					stored.Data = binary.LittleEndian.AppendUint16(stored.Data, Float16(v))
@@ -221,7 +224,7 @@ func TestMatMulAllocatesNothing(t *testing.T) {
 	defer pool.Close()
 	ws := &Workspace{Pool: pool}
 	r := rand.New(rand.NewPCG(3, 3))
-	for _, f := range []Format{FormatF32, FormatBF16, FormatQ8} {
+	for _, f := range []Format{FormatF32, FormatBF16, FormatBF16Dot, FormatQ8} {
 		w := Pack(new(Arena), pool, f, random(r, 512, 512))
 		dst, x := NewMat(1, 512), NewMat(1, 512)
 		MatMul(ws, dst, x, w)

@@ -56,7 +56,7 @@ func (p *panels) littleEndian() {
 	if formats[p.format].eight || !bigEndian() {
 		return
 	}
-	if p.format == FormatF32 {
+	if p.format == FormatF32 || p.format == FormatBF16Dot {
 		for i, v := range view[uint32](p.data) {
 			binary.LittleEndian.PutUint32(p.data[4*i:], v)
 		}

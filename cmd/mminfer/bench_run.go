@@ -152,8 +152,11 @@ func (r *benchRunner) forward(ctx context.Context, at, n int, want models.Want) 
 func (row *benchRow) shares(m *models.Model, t benchTest, l limits) {
 	if t.prompt {
 		layers, _ := m.MulAddsPerStep()
-		if row.Peak = l.FMA; strings.HasPrefix(row.Quant, "q") {
+		switch {
+		case strings.HasPrefix(row.Quant, "q"):
 			row.Peak = l.Int8
+		case row.Quant != tensor.FormatBF16Dot.String(): // whose limit is not measured
+			row.Peak = l.FMA
 		}
 		if row.Peak > 0 {
 			row.Share = 2 * float64(layers) * row.Rate / 1e9 / row.Peak

@@ -92,7 +92,7 @@ func TestUsage(t *testing.T) {
 		{"genrate", "Did you mean this?\n\tgenerate"},
 		{"--nonsense", "unknown flag: --nonsense"},
 		{"generate x --nonsense", "'mminfer generate --help'"},
-		{"generate x --quant q9", "expected auto, f32, bf16, f16, q8, q6, q5, q4, q4l"},
+		{"generate x --quant q9", "expected auto, f32, bf16, f16, bf16-dot, q8, q6, q5, q4, q4l"},
 		{"generate x -t 0", "expected a whole number from 1 to 1024"},
 		{"generate x -n -1", "expected a whole number of at least 0"},
 		{"generate x --temperature NaN", "expected a number of at least 0"},
@@ -268,7 +268,7 @@ func TestCompletion(t *testing.T) {
 			t.Errorf("%s: %d bytes", shell, len(out))
 		}
 	}
-	if _, out, _ := cli(t, "", "__complete", "generate", "--quant", ""); !strings.HasPrefix(out, "auto\nf32\nbf16\nf16\nq8\nq6\nq5\nq4\nq4l\n") {
+	if _, out, _ := cli(t, "", "__complete", "generate", "--quant", ""); !strings.HasPrefix(out, "auto\nf32\nbf16\nf16\nbf16-dot\nq8\nq6\nq5\nq4\nq4l\n") {
 		t.Errorf("completion of --quant: %q", out)
 	}
 }

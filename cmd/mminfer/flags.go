@@ -105,7 +105,9 @@ func (c *choice) Set(s string) error {
 // maxThreads bounds -t.
 const maxThreads = 1024
 
-func quantHelp() string { return "weights in memory: " + strings.Join(formatNames(), ", ") }
+func quantHelp() string {
+	return "weights in memory: " + strings.Join(formatNames(), ", ") + "; bf16-dot rounds activations, too, and is for AVX-512 BF16"
+}
 
 // completeQuant completes --quant on the command line.
 func completeQuant(c *cobra.Command) {

@@ -15,7 +15,7 @@ const (
 )
 
 func BenchmarkFloat(b *testing.B) {
-	for _, f := range []string{"F32", "BF16", "F16"} {
+	for _, f := range []string{"F32", "BF16", "F16", "BF16Dot"} {
 		for _, tokens := range []int{1, 8, 120} {
 			name := fmt.Sprintf("%s/tokens=%d", f, tokens)
 			kerneltest.Bench(b, "gemm."+f, name, func(b *testing.B) { benchFloat(b, f, tokens) })
@@ -27,6 +27,8 @@ func benchFloat(b *testing.B, format string, tokens int) {
 	d := Dims{Tokens: tokens, Rows: benchRows, K: benchK, DstStride: benchRows, XStride: benchK}
 	dst, x := make([]float32, tokens*d.Rows), make([]float32, tokens*d.K)
 	w32, w16, size := []float32(nil), []uint16(nil), 2
+	pd, pairs := d, make([]uint32, tokens*d.K/2)
+	pd.K, pd.XStride = d.K/2, d.XStride/2
 	if format == "F32" {
 		w32, size = make([]float32, d.Rows*d.K), 4
 		for i := 0; i < len(w32); i += 512 {
@@ -38,9 +40,12 @@ func benchFloat(b *testing.B, format string, tokens int) {
 			w16[i] = 1
 		}
 	}
+	wp := make([]uint32, len(w16)/2)
 	b.SetBytes(int64(d.Rows * d.K * size))
 	for b.Loop() {
 		switch format {
+		case "BF16Dot":
+			BF16Dot(dst, pairs, wp, pd, false)
 		case "F32":
 			F32(dst, x, w32, d, false)
 		case "BF16":

@@ -16,7 +16,7 @@ type tile struct {
 	k             int  // elements of the run; blocks in the 8-bit tiles
 	add           bool // continue from dst
 
-	state uint32 // of pairs of bfloat16: AVX2 keeps the caller's MXCSR here, NEON whether it gave up
+	state uint32 // of pairs of bfloat16: AVX2 keeps the caller's MXCSR here, NEON says that it gave up
 
 	scale, sum, xscale unsafe.Pointer // 8-bit: row scales, block sums of x, block scales of x
 	lds                uintptr        // stride of the latter two
@@ -109,6 +109,7 @@ func (b *block) tiles(panel, n, from int) {
 
 // source points a tile at token t's elements from column from on.
 func (b *block) source(a *tile, panel, t, from int) {
+	a.state = 0
 	if b.x != nil {
 		a.x, a.ldx = unsafe.Add(unsafe.Pointer(unsafe.SliceData(b.x)), (t*b.d.XStride+from)*4), uintptr(b.d.XStride)*4
 		return

@@ -15,7 +15,6 @@ TEXT ·bf16dotNEONx1x1(SB), NOSPLIT, $0-8
 	MOVD tile_x(R0), R6
 	MOVD tile_k(R0), R11
 	zero(0); zero(1); zero(2); zero(3)
-	MOVW ZR, tile_state(R0)
 	CBZ  R11, sum
 	MOVD FPCR, R14; MOVD $16777216, R13; MOVD R13, FPCR; MOVD ZR, FPSR
 	MOVD $0xffff0000, R13; VDUP R13, V26.S4
@@ -56,7 +55,6 @@ TEXT ·bf16dotNEONx1x2(SB), NOSPLIT, $0-8
 	MOVD tile_ldd(R0), R12
 	zero(0); zero(1); zero(2); zero(3)
 	zero(4); zero(5); zero(6); zero(7)
-	MOVW ZR, tile_state(R0)
 	CBZ  R11, sum
 	MOVD FPCR, R14; MOVD $16777216, R13; MOVD R13, FPCR; MOVD ZR, FPSR
 	MOVD $0xffff0000, R13; VDUP R13, V26.S4
@@ -104,7 +102,6 @@ TEXT ·bf16dotNEONx1x3(SB), NOSPLIT, $0-8
 	zero(0); zero(1); zero(2); zero(3)
 	zero(4); zero(5); zero(6); zero(7)
 	zero(8); zero(9); zero(10); zero(11)
-	MOVW ZR, tile_state(R0)
 	CBZ  R11, sum
 	MOVD FPCR, R14; MOVD $16777216, R13; MOVD R13, FPCR; MOVD ZR, FPSR
 	MOVD $0xffff0000, R13; VDUP R13, V26.S4
@@ -159,7 +156,6 @@ TEXT ·bf16dotNEONx1x4(SB), NOSPLIT, $0-8
 	zero(4); zero(5); zero(6); zero(7)
 	zero(8); zero(9); zero(10); zero(11)
 	zero(12); zero(13); zero(14); zero(15)
-	MOVW ZR, tile_state(R0)
 	CBZ  R11, sum
 	MOVD FPCR, R14; MOVD $16777216, R13; MOVD R13, FPCR; MOVD ZR, FPSR
 	MOVD $0xffff0000, R13; VDUP R13, V26.S4

@@ -103,7 +103,6 @@ func dotNEONTile(p *printer, t Tile) {
 	r := neonRegs{t}
 	p.neonText(symbol(dot.name, "NEON", t), "Requires: NEON. V0 up hold the sums, token by token; V16 up weights; V24 and V25 x.", t)
 	p.neonZero(4 * t.Tokens)
-	p.line("MOVW ZR, tile_state(R0)")
 	p.line("CBZ  R11, sum")
 	p.line("MOVD FPCR, R14; MOVD $%d, R13; MOVD R13, FPCR; MOVD ZR, FPSR", fpcrFZ)
 	p.line("MOVD $0xffff0000, R13; VDUP R13, V26.S4")
