@@ -23,13 +23,10 @@ const (
 	// segmentPages is the pages over which a softmax is computed by itself; those of the segments are
 	// then merged in order. A long text's segments can be shared among threads.
 	segmentPages = 4
-	// widePanels is how many panels of codes with 64 columns are widened at a time: they stay in the first-level cache.
-	widePanels = 4
-	wideFloats = widePanels * PageLen * gemm.Rows
 )
 
-// rooms have space for the panels that a thread has widened.
-var rooms = sync.Pool{New: func() any { return new([wideFloats]float32) }}
+// rooms have space for the keys and values in 8 bits that a thread has widened.
+var rooms = sync.Pool{New: func() any { return new([gemm.CacheRoom]float32) }}
 
 // attend computes o [T, Heads·ValueDim] from the rotated queries, [T, Heads·KeyDim], in parallel
 // over spans, key heads and groups of rows, and over segments for single tokens.
@@ -154,7 +151,7 @@ func (t *attending) Do(i int) {
 	case t.joining:
 		t.join(t.joins[i])
 	case t.parts[i].span.State.KV.spec.Format == tensor.FormatQ8:
-		wide := rooms.Get().(*[wideFloats]float32)
+		wide := rooms.Get().(*[gemm.CacheRoom]float32)
 		t.attend(t.parts[i], wide[:])
 		rooms.Put(wide)
 	default:
@@ -162,7 +159,7 @@ func (t *attending) Do(i int) {
 	}
 }
 
-// attend attends for one part; wide is room for widened panels, nil where there are none.
+// attend attends for one part; wide is scratch, nil if keys and values are not in 8 bits.
 func (t *attending) attend(p attendPart, wide []float32) {
 	if p.to-p.from > 1 {
 		t.tokens(p, wide)
@@ -255,7 +252,7 @@ type queryRows struct {
 	q            []float32 // rows qStride apart
 	qStride      int
 	scores       []float32 // [n, PageLen]
-	wide         []float32 // scratch, for codes only
+	wide         []float32 // scratch, [gemm.CacheRoom], if keys and values are in 8 bits
 
 	o       []float32 // of a segment, rows oStride apart
 	oStride int
@@ -310,7 +307,7 @@ func (r *queryRows) pages(s int) (first, last int) {
 func (r *queryRows) page(number int) {
 	keys, values := r.kv.head(number, r.head)
 	held := min(PageLen, r.end()+1-number*PageLen)
-	r.score(keys, held)
+	keys.product(r.scores, r.q, r.wide, gemm.Dims{Tokens: r.n, Rows: held, K: r.KeyDim, DstStride: PageLen, XStride: r.qStride}, false)
 	whole := true // every row sees the whole page
 	for i := range r.n {
 		from, to := r.visible(i, number)
@@ -327,50 +324,15 @@ func (r *queryRows) page(number int) {
 		row := r.o[i*r.oStride : i*r.oStride+r.ValueDim]
 		vec.Scale(row, corr, row)
 	}
-	if values.codes == nil {
-		r.mix(values, 0, r.ValueDim, number, whole)
-		return
-	}
-	for from := 0; from < r.ValueDim; from += widePanels * gemm.Rows {
-		n := min(widePanels*gemm.Rows, r.ValueDim-from)
-		for i := range gemm.Panels(n) {
-			values.columns(r.wide[i*PageLen*gemm.Rows:], from/gemm.Rows+i, held)
-		}
-		r.mix(panels{data: r.wide}, from, n, number, whole)
-	}
-}
-
-// score computes the rows' scores with the first keys of a page.
-func (r *queryRows) score(keys panels, held int) {
-	d := gemm.Dims{Tokens: r.n, Rows: held, K: r.KeyDim, DstStride: PageLen, XStride: r.qStride}
-	if keys.codes == nil {
-		keys.product(r.scores, r.q, d, false)
-		return
-	}
-	together := max(1, wideFloats/(min(r.KeyDim, gemm.Run)*gemm.Rows)) * gemm.Rows
-	for from := 0; from < held; from += together {
-		d.Rows = min(together, held-from)
-		for k := 0; k < r.KeyDim; k += gemm.Run {
-			d.K = min(gemm.Run, r.KeyDim-k)
-			for i := range gemm.Panels(d.Rows) {
-				keys.rows(r.wide[i*d.K*gemm.Rows:], from/gemm.Rows+i, k, d.K, r.KeyDim)
-			}
-			gemm.F32(r.scores[from:], r.q[k:], r.wide, d, k > 0)
-		}
-	}
-}
-
-// mix adds a page's values, n dimensions from one on, to the rows' sums; whole: every row sees all positions.
-func (r *queryRows) mix(values panels, from, n, number int, whole bool) {
-	d := gemm.Dims{Tokens: r.n, Rows: n, K: min(PageLen, r.end()+1-number*PageLen), DstStride: r.oStride, XStride: PageLen, PanelK: PageLen}
+	d := gemm.Dims{Tokens: r.n, Rows: r.ValueDim, K: held, DstStride: r.oStride, XStride: PageLen, PanelK: PageLen}
 	if whole || r.Full {
-		values.product(r.o[from:], r.scores, d, true)
+		values.product(r.o, r.scores, r.wide, d, true)
 		return
 	}
 	for i := range r.n {
-		if first, to := r.visible(i, number); to > first {
+		if from, to := r.visible(i, number); to > from {
 			d.Tokens, d.K = 1, to
-			values.product(r.o[i*r.oStride+from:], r.scores[i*PageLen:], d, true)
+			values.product(r.o[i*r.oStride:], r.scores[i*PageLen:], r.wide, d, true)
 		}
 	}
 }

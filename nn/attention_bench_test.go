@@ -11,7 +11,7 @@ import (
 // exceed the processor's.
 func BenchmarkAttend(b *testing.B) {
 	for _, c := range []heads{{Heads: 9, KVHeads: 3, KeyDim: 64, ValueDim: 64, Scale: 0.125}, {Heads: 16, KVHeads: 8, KeyDim: 128, ValueDim: 128, Scale: 0.1}, {Heads: 32, KVHeads: 8, KeyDim: 128, ValueDim: 128, Scale: 0.1}} {
-		for _, f := range []tensor.Format{tensor.FormatF32, tensor.FormatF16} {
+		for _, f := range []tensor.Format{tensor.FormatF32, tensor.FormatF16, tensor.FormatQ8} {
 			b.Run(fmt.Sprintf("heads=%d/%d/dim=%d/kv=%v", c.Heads, c.KVHeads, c.KeyDim, f), func(b *testing.B) { benchAttend(b, c, f) })
 		}
 	}

@@ -323,6 +323,45 @@ func rounded(x []float32, format tensor.Format) {
 	}
 }
 
+// TestKVQ8 holds attention to keys and values in 8 bits to its definition with those that were rounded: each is off by
+// half a step of its block of 32, max/127 and the scale's own rounding.
+func TestKVQ8(t *testing.T) {
+	const n, dim = 200, 72
+	a := Attention{Heads: 2, KVHeads: 1, Dim: dim}
+	w := newWeights(3)
+	kv := NewKV(KVSpec{Heads: 1, KeyDim: dim, ValueDim: dim, Format: tensor.FormatQ8})
+	steps := func(x []float32) (y []approx) {
+		for block := range slices.Chunk(x, quant.Block) {
+			top := float64(max(slices.Max(block), -slices.Min(block)))
+			for _, v := range block {
+				y = append(y, approx{float64(v), top / 127 * (1 + 0x1p-8) * (0.5 + 0x1p-14)})
+			}
+		}
+		return y
+	}
+	var keys, values [][]approx
+	for range n {
+		k, v := gaussian(w.rng, dim, 1), gaussian(w.rng, dim, 1)
+		for i := range v {
+			v[i] += float32(i)
+		}
+		kv.Append(k, v)
+		keys, values = append(keys, steps(k)), append(values, steps(v))
+	}
+	q, o := tensor.NewMat(1, 2*dim), tensor.NewMat(1, 2*dim)
+	copy(q.Data, gaussian(w.rng, 2*dim, 0.1))
+	attend(heads{Heads: 2, KVHeads: 1, KeyDim: dim, ValueDim: dim, Scale: a.scale()}, o, q, []Span{{From: 0, To: 1, Pos: n - 1, State: State{KV: kv}}}, new(tensor.Workspace))
+	for i, got := range o.Data {
+		h := i / dim
+		want := a.attendTo(exact(q.Data[h*dim:(h+1)*dim]), 0, n-1, func(pos int) (k, v []approx) { return keys[pos], values[pos] })[i%dim]
+		if err := math.Abs(float64(got) - want.v); !(err <= want.err) {
+			t.Fatalf("head %d, output %d is %v, want %v ± %.2g", h, i%dim, got, want.v, want.err)
+		} else if i == dim-1 {
+			t.Logf("output %.4g ± %.2g, error %.2g", want.v, want.err, err)
+		}
+	}
+}
+
 // pages returns copies of a cache's pages.
 func pages(kv *KV) (all [][]float32) {
 	for p := range kv.Pages() {

@@ -57,10 +57,12 @@ func (s KVSpec) widen(dst []float32, p page) {
 		keys, values := s.head(p, h)
 		wideKeys, wideValues := split(s, dst, h)
 		for panel := range PageLen / gemm.Rows {
-			keys.rows(wideKeys[panel*s.KeyDim*gemm.Rows:], panel, 0, s.KeyDim, s.KeyDim)
+			at := panel * s.KeyDim * gemm.Rows
+			quant.CacheRows(wideKeys[at:], keys.codes[at:], keys.half[panel*quant.Blocks(s.KeyDim)*gemm.Rows:], s.KeyDim)
 		}
 		for panel := range gemm.Panels(s.ValueDim) {
-			values.columns(wideValues[panel*PageLen*gemm.Rows:], panel, PageLen)
+			at := panel * PageLen * gemm.Rows
+			quant.CacheColumns(wideValues[at:], values.codes[at:], values.half[panel*gemm.Rows/quant.Block*PageLen:], PageLen)
 		}
 	}
 }
@@ -98,7 +100,7 @@ func (kv *KV) head(number, h int) (keys, values panels) {
 }
 
 func (s KVSpec) head(p page, h int) (keys, values panels) {
-	keys.format, values.format = s.Format, s.Format
+	keys.format, values.format, values.values = s.Format, s.Format, true
 	switch {
 	case p.data != nil:
 		keys.data, values.data = split(s, p.data, h)
@@ -117,26 +119,21 @@ type panels struct {
 	half   []uint16 // or the scales of codes
 	codes  []int8
 	format tensor.Format
+	values bool
 }
 
-// product computes dst = x·wᵀ, or adds it: see [gemm.F32]. It is not for codes.
-func (w panels) product(dst, x []float32, d gemm.Dims, add bool) {
+// product computes dst = x·wᵀ, or adds it: see [gemm.F32]. Wide is scratch, [gemm.CacheRoom], if there are codes.
+func (w panels) product(dst, x, wide []float32, d gemm.Dims, add bool) {
 	switch {
 	case w.data != nil:
 		gemm.F32(dst, x, w.data, d, add)
+	case w.codes != nil && w.values:
+		gemm.Values(dst, x, w.codes, w.half, wide, d, add)
+	case w.codes != nil:
+		gemm.Keys(dst, x, w.codes, w.half, wide, d, add)
 	case w.format == tensor.FormatBF16:
 		gemm.BF16(dst, x, w.half, d, add)
 	default:
 		gemm.F16(dst, x, w.half, d, add)
 	}
-}
-
-// rows widens n columns of a panel of keys in codes, from a multiple of 32 on.
-func (w panels) rows(dst []float32, panel, from, n, dim int) {
-	quant.CacheRows(dst, w.codes[(panel*dim+from)*gemm.Rows:], w.half[(panel*quant.Blocks(dim)+from/quant.Block)*gemm.Rows:], n)
-}
-
-// columns widens the first n columns of a panel of values in codes.
-func (w panels) columns(dst []float32, panel, n int) {
-	quant.CacheColumns(dst, w.codes[panel*PageLen*gemm.Rows:], w.half[panel*gemm.Rows/quant.Block*PageLen:], n)
 }

@@ -19,7 +19,8 @@ type tile struct {
 	state uint32 // of pairs of bfloat16: AVX2 keeps the caller's MXCSR here, NEON says that it gave up
 
 	scale, sum, xscale unsafe.Pointer // 8-bit: row scales, block sums of x, block scales of x
-	lds                uintptr        // stride of the latter two
+	lds                uintptr        // stride of the latter two; in a cache's tiles, of the scales from panel to panel
+	times              int            // of a cache's tiles: how often so many panels follow each other
 }
 
 const (

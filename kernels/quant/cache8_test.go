@@ -55,6 +55,10 @@ func TestCache8(t *testing.T) {
 			t.Errorf("%g beside 1: scale %g, codes %v", s, scale, q)
 		}
 	}
+	// The scale is rounded to even.
+	if a, b := Cache8([]int8{0}, []float32{127 * (1 + 1/256.)}), Cache8([]int8{0}, []float32{127 * (1 + 3/256.)}); a != 0x3f80 || b != 0x3f82 {
+		t.Errorf("scales %#04x and %#04x", a, b)
+	}
 	if q := []int8{9}; Cache8(q, []float32{0x1p-120}) != 0 || q[0] != 0 {
 		t.Error("a block below the scales is not zero")
 	}

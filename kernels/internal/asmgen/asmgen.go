@@ -38,6 +38,10 @@ func Files() map[string][]byte {
 	for _, dir := range []string{"", "../peak/"} {
 		files[dir+vnniHeaderName] = vnniHeader()
 	}
+	for _, name := range []string{"Keys", "Values"} {
+		addSwitches(files, "amd64", name, group{"AVX2", cacheTiles})
+		files[fmt.Sprintf("tile_%s_avx2_amd64.s", strings.ToLower(name))] = cacheFile(name)
+	}
 	neonFiles(files)
 	return files
 }

@@ -77,6 +77,7 @@ func dotAVX2Tile(p *printer, t Tile) {
 	p.line("JNE  loop")
 	p.line("LDMXCSR tile_state(AX)")
 	floatStore(p, i, t)
+	p.end()
 }
 
 func dotNEONFile() []byte {

@@ -102,6 +102,7 @@ func floatTile(p *printer, f floatFormat, i isa, t Tile) {
 	p.line("DECQ CX")
 	p.line("JNE  loop")
 	floatStore(p, i, t)
+	p.end()
 }
 
 func requires(f floatFormat, i isa) string {
@@ -181,5 +182,4 @@ func floatStore(p *printer, i isa, t Tile) {
 	p.label("\nstore:")
 	p.line("MOVQ SI, R8")
 	each(func(mem, acc string) string { return fmt.Sprintf("VMOVUPS %s, %s", acc, mem) })
-	p.end()
 }
