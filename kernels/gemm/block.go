@@ -60,7 +60,11 @@ func (b *block) cover() {
 		b.groups = (b.d.Tokens + most - 1) / most
 		n := b.panels((b.d.Tokens + b.groups - 1) / b.groups)
 		if b.d.Tokens <= fewTokens {
-			for panel := 0; panel < Panels(d.Rows); panel += n {
+			panel := 0
+			if b.d.Tokens == 1 && n > 1 {
+				panel = b.apart(n)
+			}
+			for ; panel < Panels(d.Rows); panel += n {
 				for k := 0; k < d.K || k == 0; k += run {
 					b.strip(panel, n, k)
 				}
@@ -106,6 +110,35 @@ func (b *block) tiles(panel, n, from int) {
 		}
 		t += tokens
 	}
+}
+
+// apart multiplies one token by panels of which those of a tile lie as far apart as they can: the processor's
+// prefetching starts anew with each stream of weights, and goes on from panel to panel. It returns how many are done.
+func (b *block) apart(n int) int {
+	var buf [4 * Rows]float32
+	d, run := b.d, b.runLength()
+	far := d.Rows / Rows / n
+	if far < 2 {
+		return 0
+	}
+	a := tile{dst: unsafe.Pointer(&buf), ldw: uintptr(far * b.size)}
+	for panel := range far {
+		out := b.dst[b.first*d.DstStride+panel*Rows:]
+		if b.add {
+			for i := range n {
+				copy(buf[i*Rows:(i+1)*Rows], out[i*far*Rows:])
+			}
+		}
+		for from := 0; from < d.K || from == 0; from += run {
+			a.w, a.k, a.add = unsafe.Add(b.w, panel*b.size+from*b.column), min(run, d.K-from), b.add || from > 0
+			b.source(&a, panel, b.first, from)
+			b.run(n, 1, &a)
+		}
+		for i := range n {
+			copy(out[i*far*Rows:], buf[i*Rows:(i+1)*Rows])
+		}
+	}
+	return n * far
 }
 
 // source points a tile at token t's elements from column from on.

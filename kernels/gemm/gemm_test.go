@@ -66,6 +66,8 @@ func shapes(f func(d Dims)) {
 	}
 	at(3, 20, 0)
 	at(130, 70, 300) // more than one block of tokens
+	at(121, 130, 20)
+	at(1, 210, 300)
 	at(13, 40, 1100)
 	for _, k := range []int{255, 256, 257, 511, 512, 513, 1000} {
 		for _, tokens := range []int{1, 2, 3, 6, 9} {
