@@ -176,7 +176,8 @@ func TestBlockTypes(t *testing.T) {
 		if !typ.Float() || typ.Size() != 0 || FormatAuto.For(typ) != native[typ] || FormatAuto.Keeps(typ) || FormatBF16.Keeps(typ) || ParseType(typ.String()) != Invalid {
 			t.Errorf("%v: Float %v, Size %d, For %v", typ, typ.Float(), typ.Size(), FormatAuto.For(typ))
 		}
-		x := randomBlocks(r, typ, 37, 9) // more columns than are packed at a time
+		n, _ := typ.Block()
+		x := randomBlocks(r, typ, 37, 2304/n) // more columns than are packed at a time
 		var arena Arena
 		w := Pack(&arena, pool, FormatF32, x.Rows(0, 9), x.Rows(9, 37))
 		rounded := Pack(&arena, pool, FormatAuto, x)

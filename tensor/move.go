@@ -27,11 +27,15 @@ func Kept(t Type) (Format, bool) {
 	return FormatAuto, false
 }
 
+// moveBlocks is how many blocks of 32 of a row are moved at a time: a multiple of every type's block, and
+// enough for the processor to foresee what is read next.
+const moveBlocks = 64
+
 // movedRow is what a panel of a quantised format has of some blocks of a row, in the panel's order: the
 // codes four bytes at a time, the scales two.
 type movedRow struct {
-	codes  [packColumns]byte
-	scales [packColumns / quant.Block * 4]byte
+	codes  [moveBlocks * quant.Block]byte
+	scales [moveBlocks * 4]byte
 }
 
 // storedRow is the rest of a row as a checkpoint has it: blocks, or the panel in which a Packed row has its
@@ -55,12 +59,11 @@ func (p *packing) moved(dst []byte, s *packScratch, first, n int) bool {
 			return false
 		}
 	}
-	const most = packColumns / quant.Block
 	each, scale := p.format.blockSizes()
 	all := quant.Blocks(p.cols)
 	dst, dstScales := dst[:all*each], dst[all*each:]
-	for at := 0; at < all; at += most {
-		m := min(most, all-at)
+	for at := 0; at < all; at += moveBlocks {
+		m := min(moveBlocks, all-at)
 		var codes, scales [gemm.Rows][]byte
 		for r := range n {
 			codes[r], scales[r] = s.moved[r].codes[:m*each/gemm.Rows], s.moved[r].scales[:m*scale/gemm.Rows]
@@ -240,12 +243,13 @@ func moveIQ4XS(codes, scales, b []byte) []byte {
 
 // halves writes numbers as [Float16] rounds them, as many as dst has room for.
 func halves(dst []byte, v *[16]float32) {
+	const each = 0x0001000100010001
 	var h [16]uint16
 	vec.ToF16(h[:], v[:])
-	for i := range len(dst) / 2 {
-		if h[i]&0x7fff == 0x7c00 { // infinite: the largest finite number
-			h[i]--
-		}
-		binary.LittleEndian.PutUint16(dst[2*i:], h[i])
+	for i := 0; i < len(dst); i += 8 {
+		q := h[i/2:][:4]
+		x := uint64(q[0]) | uint64(q[1])<<16 | uint64(q[2])<<32 | uint64(q[3])<<48
+		infinite := ^(x&(0x7fff*each) ^ 0x7c00*each + 0x7fff*each) >> 15 & each
+		setWord(dst[i:], x-infinite) // the largest finite number
 	}
 }
