@@ -419,3 +419,32 @@ func TestKVFormat(t *testing.T) {
 		t.Error("keys and values in q6 are taken")
 	}
 }
+
+// TestKVQ8: with keys and values in 8 bits, states that were cut, forked or stored go on as one that
+// never held more.
+func TestKVQ8(t *testing.T) {
+	m := open(t, "testdata/golden/hf_llama", models.Options{KV: tensor.FormatQ8})
+	plain, cut, back := m.NewState(), m.NewState(), m.NewState()
+	advance(t, m, plain, text(m, 100, 1)...)
+	advance(t, m, cut, text(m, 100, 1)...)
+	advance(t, m, cut, text(m, 70, 3)...)
+	long := cut.Clone()
+	if !cut.Truncate(100) {
+		t.Fatal("the state cannot be cut")
+	}
+	if err := back.UnmarshalBinary(stored(t, cut)); err != nil {
+		t.Fatal(err)
+	}
+	fork := cut.Clone()
+	want := advance(t, m, plain, text(m, 9, 2)...)
+	for name, s := range map[string]*models.State{"cut": cut, "forked": fork, "stored": back} {
+		if !slices.Equal(advance(t, m, s, text(m, 9, 2)...), want) {
+			t.Errorf("a state that was %s goes on otherwise", name)
+		}
+	}
+	whole := m.NewState()
+	advance(t, m, whole, append(text(m, 100, 1), text(m, 70, 3)...)...)
+	if !slices.Equal(advance(t, m, long, text(m, 9, 2)...), advance(t, m, whole, text(m, 9, 2)...)) {
+		t.Error("what a state went on with changed its fork")
+	}
+}
