@@ -158,8 +158,9 @@ func (p panels) row(dst []float32, r, from int) {
 			dst[i] = float16.Frombits(binary.LittleEndian.Uint16(panel[2*(i*gemm.Rows+at):])).Float32()
 		}
 	case FormatBF16Dot:
-		for i := range dst[:p.cols] {
-			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(panel[4*(i/2*gemm.Rows+r)+i%2*2:])) << 16)
+		for i := range dst {
+			c := from + i
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(panel[4*(c/2*gemm.Rows+r)+c%2*2:])) << 16)
 		}
 	default:
 		formats[p.format].code.Row(dst, panel, p.cols, r, from)
