@@ -53,6 +53,8 @@ const (
 	serial = 1 << 16
 	// partsPerThread lets fast threads take more.
 	partsPerThread = 4
+	// partsOfOneToken does too, but few parts read memory in long streams.
+	partsOfOneToken = 2
 	// tilePanels is the most panels that one tile takes: parts are multiples of it.
 	tilePanels = 4
 )
@@ -105,7 +107,11 @@ func (m *matmul) plan(ws *Workspace) (work int) {
 				}
 				s.pairs = halves
 			}
-			s.grain = max(1, s.panels/(ws.Pool.Threads()*partsPerThread)/tilePanels) * tilePanels
+			per := partsPerThread
+			if p.X.Rows == 1 {
+				per = partsOfOneToken
+			}
+			s.grain = max(1, s.panels/(ws.Pool.Threads()*per)/tilePanels) * tilePanels
 			m.parts += (s.panels + s.grain - 1) / s.grain
 			m.shares = append(m.shares, s)
 			from += w.rows
