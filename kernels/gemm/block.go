@@ -115,7 +115,7 @@ func (b *block) tiles(panel, n, from int) {
 // apart multiplies one token by panels of which those of a tile lie as far apart as they can: the processor's
 // prefetching starts anew with each stream of weights, and goes on from panel to panel. It returns how many are done.
 func (b *block) apart(n int) int {
-	var buf [4 * Rows]float32
+	var buf [4][Rows]float32
 	d, run := b.d, b.runLength()
 	far := d.Rows / Rows / n
 	if far < 2 {
@@ -126,7 +126,7 @@ func (b *block) apart(n int) int {
 		out := b.dst[b.first*d.DstStride+panel*Rows:]
 		if b.add {
 			for i := range n {
-				copy(buf[i*Rows:(i+1)*Rows], out[i*far*Rows:])
+				buf[i] = [Rows]float32(out[i*far*Rows:])
 			}
 		}
 		for from := 0; from < d.K || from == 0; from += run {
@@ -135,7 +135,7 @@ func (b *block) apart(n int) int {
 			b.run(n, 1, &a)
 		}
 		for i := range n {
-			copy(out[i*far*Rows:], buf[i*Rows:(i+1)*Rows])
+			*(*[Rows]float32)(out[i*far*Rows:]) = buf[i]
 		}
 	}
 	return n * far
