@@ -97,14 +97,14 @@ func (v GGUFVocab) JSON() ([]byte, error) {
 			return nil, err
 		}
 	}
-	ids, added := v.vocab(), []component{}
-	for _, tok := range v.added(ids) {
+	added := []component{}
+	for _, tok := range v.added(t.vocab) {
 		added = append(added, component{
 			"id": tok.ID, "content": tok.Content, "special": tok.Special, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
 		})
 	}
 	file["version"] = "1.0"
-	file["model"] = component{"type": "BPE", "vocab": ids, "merges": merges, "ignore_merges": pre.ignoreMerges}
+	file["model"] = component{"type": "BPE", "vocab": t.vocab, "merges": merges, "ignore_merges": pre.ignoreMerges}
 	file["added_tokens"] = added
 	if len(t.before)+len(t.after) > 0 {
 		file["post_processor"] = v.around(t)
