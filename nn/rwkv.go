@@ -10,8 +10,7 @@ func shift(d, x tensor.Mat, spans []Span, ws *tensor.Workspace) {
 			continue
 		}
 		last := s.State.Floats[:x.Cols]
-		before := tensor.Mat{Rows: 1, Cols: x.Cols, Stride: x.Cols, Data: last}
-		rowwise(ws, rows{op: opSub, dst: d.Slice(s.From, s.From+1), a: before, b: x.Slice(s.From, s.From+1)})
+		rowwise(ws, rows{op: opSub, dst: d.Slice(s.From, s.From+1), a: row(last), b: x.Slice(s.From, s.From+1)})
 		rowwise(ws, rows{op: opSub, dst: d.Slice(s.From+1, s.To), a: x.Slice(s.From, s.To-1), b: x.Slice(s.From+1, s.To)})
 		copy(last, x.Row(s.To-1))
 	}
