@@ -49,7 +49,8 @@ func (s *Session) Save(w io.Writer) error {
 }
 
 // Load restores a session that [Session.Save] stored with the same model. The error wraps
-// [ErrOtherModel] or [ErrCorrupt], or is the reader's own. Nothing is read beyond the session.
+// [ErrOtherModel] or [ErrCorrupt], or is the reader's own. Nothing is read beyond the session. Files and
+// bytes in memory are read by all threads; other readers one after the other.
 func (e *Engine) Load(r io.Reader) (*Session, error) {
 	head := make([]byte, len(sessionMagic)+sha256.Size+12)
 	if err := readFull(r, head); err != nil {
@@ -95,7 +96,7 @@ func (e *Engine) restore(rng, ids, pictures []byte, r io.Reader) (*Session, erro
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	var err error
-	if s.state, err = e.model.ReadState(r); err != nil {
+	if s.state, err = e.model.ReadState(r, e.pool); err != nil {
 		return nil, err
 	}
 	if s.state.Pos() > len(s.history) {

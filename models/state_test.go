@@ -245,7 +245,7 @@ func TestStateForged(t *testing.T) {
 	}{
 		{"nothing", nil, models.ErrCorrupt, "ends after 0 of"},
 		{"magic", forge(0, 'M'), models.ErrCorrupt, `begins with "Mmistate"`},
-		{"version", forge(8, 2), models.ErrCorrupt, "version 2, this program reads version 1"},
+		{"version", forge(8, 1), models.ErrCorrupt, "version 1, this program reads version 2"},
 		{"fingerprint", forge(12, good[12]+1), models.ErrOtherModel, ""},
 		{"position 2^63", pos(1 << 63), models.ErrCorrupt, "tokens"},
 		{"position 2^31", pos(1 << 31), models.ErrCorrupt, "2147483648 tokens"},
@@ -285,6 +285,21 @@ func TestStateNotFinite(t *testing.T) {
 			t.Errorf("a state with %v was stored: %v", bad, err)
 		}
 	}
+	for format, what := range map[tensor.Format]string{tensor.FormatF32: "number 0 of frame 1", tensor.FormatF16: "number 0 of frame 1", tensor.FormatQ8: "number 0 of frame 2"} {
+		m := open(t, "testdata/golden/hf_llama", models.Options{KV: format})
+		s := m.NewState()
+		advance(t, m, s, 1, 2, 3)
+		for p := range s.Share(0).KV.Pages() {
+			if p.Floats != nil {
+				p.Floats[0] = float32(math.Inf(1))
+			} else {
+				p.Halves[0] = 0x7f80 // as float16 NaN
+			}
+		}
+		if _, err := s.MarshalBinary(); err == nil || !strings.Contains(err.Error(), what+" of the state is") {
+			t.Errorf("keys that are not finite were stored as %v: %v", format, err)
+		}
+	}
 }
 
 // TestStateReader checks what is read, and whose errors come back.
@@ -295,16 +310,28 @@ func TestStateReader(t *testing.T) {
 	advance(t, m, s, text(m, 90, 3)...)
 	data := stored(t, s)
 	r := strings.NewReader(string(data) + "what follows")
-	got, err := m.ReadState(iotest.OneByteReader(r))
+	got, err := m.ReadState(iotest.OneByteReader(r), nil)
 	if err != nil || !bytes.Equal(stored(t, got), data) {
 		t.Fatalf("read in single bytes: %v", err)
 	}
 	if rest, _ := io.ReadAll(r); string(rest) != "what follows" {
 		t.Errorf("%q follows, want all that does", rest)
 	}
+	pool := tensor.NewPool(3)
+	defer pool.Close()
+	r = strings.NewReader("what was before" + string(data) + "what follows")
+	if _, err := r.Seek(15, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.ReadState(r, pool); err != nil || !bytes.Equal(stored(t, got), data) {
+		t.Fatalf("read by three threads: %v", err)
+	}
+	if rest, _ := io.ReadAll(r); string(rest) != "what follows" {
+		t.Errorf("%q follows what three threads read, want all that does", rest)
+	}
 	broken := errors.New("broken")
 	for _, n := range []int{0, 10, len(data) / 2, len(data) - 1} {
-		_, err := m.ReadState(io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(broken)))
+		_, err := m.ReadState(io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(broken)), nil)
 		if !errors.Is(err, broken) || errors.Is(err, models.ErrCorrupt) {
 			t.Errorf("a reader that breaks at %d: %v", n, err)
 		}

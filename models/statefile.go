@@ -2,14 +2,17 @@ package models
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"iter"
 	"math"
 	"slices"
 
+	"github.com/mminfer/mminfer/nn"
 	"github.com/mminfer/mminfer/tensor"
 )
 
@@ -17,15 +20,15 @@ import (
 //
 //	magic "mmistate", version uint32, the model's fingerprint [32]byte, tokens absorbed uint64,
 //	a CRC-32C of all that;
-//	then the fixed numbers and the pages, block by block, as float32, in frames of up to 1 MiB, each
-//	followed by a CRC-32C of itself and its number.
+//	then block by block the fixed numbers, as float32, and the pages in the format of keys and values,
+//	in frames of up to 1 MiB, each followed by a CRC-32C of its number and itself.
 //
 // All is little-endian and all numbers are finite. Every length follows from the header and the
 // model.
 const (
 	stateMagic   = "mmistate"
-	stateVersion = 1
-	frameFloats  = 1 << 18
+	stateVersion = 2
+	frameBytes   = 1 << 20
 	headerSize   = len(stateMagic) + 4 + 32 + 8
 )
 
@@ -37,22 +40,36 @@ var ErrCorrupt = errors.New("models: stored state is damaged")
 var ErrOtherModel = errors.New("models: stored state belongs to another model")
 
 // WriteTo stores the state.
-func (s *State) WriteTo(w io.Writer) (int64, error) {
-	f := frames{w: w}
+func (s *State) WriteTo(w io.Writer) (written int64, err error) {
+	write := func(b []byte) {
+		if err == nil {
+			n := 0
+			n, err = w.Write(b)
+			written += int64(n)
+		}
+	}
 	header := append([]byte(stateMagic), 0, 0, 0, 0)
 	binary.LittleEndian.PutUint32(header[len(stateMagic):], stateVersion)
 	header = append(header, s.model.fingerprint[:]...)
 	header = binary.LittleEndian.AppendUint64(header, uint64(s.pos))
-	f.write(binary.LittleEndian.AppendUint32(header, crc32.Checksum(header, castagnoli)))
-	f.floats(s.slab)
-	for _, kv := range s.kv {
-		if kv != nil {
-			for p := range kv.Pages() {
-				f.floats(p)
-			}
+	write(binary.LittleEndian.AppendUint32(header, crc32.Checksum(header, castagnoli)))
+	number := 0
+	for f := range s.frames(s.held) {
+		number++
+		if i, v := f.notFinite(); i >= 0 && err == nil {
+			err = fmt.Errorf("models: number %d of frame %d of the state is %v: it cannot be continued, nor stored", i, number, v)
 		}
+		if err != nil {
+			break
+		}
+		b := f.bytes()
+		if b == nil {
+			b, _ = binary.Append(nil, binary.LittleEndian, f.numbers)
+		}
+		write(b)
+		write(binary.LittleEndian.AppendUint32(nil, seal(number, b)))
 	}
-	return f.n, f.err
+	return written, err
 }
 
 // MarshalBinary returns the stored form of the state.
@@ -66,7 +83,7 @@ func (s *State) MarshalBinary() ([]byte, error) {
 // the same model. On an error nothing has changed.
 func (s *State) UnmarshalBinary(data []byte) error {
 	r := bytes.NewReader(data)
-	n, err := s.model.ReadState(r)
+	n, err := s.model.ReadState(r, nil)
 	if err != nil {
 		return err
 	}
@@ -77,9 +94,9 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// ReadState reads a stored state and not a byte more. The error wraps [ErrOtherModel] or
-// [ErrCorrupt], or is the reader's own.
-func (m *Model) ReadState(r io.Reader) (*State, error) {
+// ReadState reads a stored state and not a byte more, from files and bytes in memory by several threads.
+// The error wraps [ErrOtherModel] or [ErrCorrupt], or is the reader's own.
+func (m *Model) ReadState(r io.Reader, pool *tensor.Pool) (*State, error) {
 	header := make([]byte, headerSize+4)
 	if err := readFull(r, header); err != nil {
 		return nil, err
@@ -101,111 +118,253 @@ func (m *Model) ReadState(r io.Reader) (*State, error) {
 	}
 	s := m.NewState()
 	s.pos = int(pos)
-	if err := s.readBody(&frames{r: r}); err != nil {
+	if err := s.readBody(r, pool); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// readBody reads the fixed numbers and the pages. A page is allocated when those before it have
-// been read.
-func (s *State) readBody(f *frames) error {
-	f.readFloats(s.slab)
-	for i, kv := range s.kv {
-		if kv == nil {
-			continue
+// readBody reads the frames: in their order, or many at a time if the reader has places and holds them all.
+func (s *State) readBody(r io.Reader, pool *tensor.Pool) error {
+	size, pages := s.storedSize()
+	t := reading{pool: pool}
+	if t.from, t.at = place(r, size); t.from == nil {
+		number := 0
+		for f := range s.frames(s.room(nil)) {
+			number++
+			if err := f.read(r, number); err != nil {
+				return err
+			}
 		}
-		spec := s.model.specs[i].KV
-		var pages [][]float32
-		for n := spec.PagesAt(s.pos); n > 0 && f.err == nil; n-- {
-			page := make([]float32, spec.PageFloats())
-			f.readFloats(page)
-			pages = append(pages, page)
-		}
-		if f.err != nil {
-			return f.err
-		}
-		if err := kv.Restore(s.pos, pages); err != nil {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return nil
+	}
+	end := t.at + size
+	// Memory grows with what was found in order.
+	for f := range s.frames(s.room(tensor.NewSlab(int(min(pages, batchBytes))))) {
+		t.frames, t.size = append(t.frames, f), t.size+f.size()
+		if t.size >= batchBytes {
+			if err := t.run(); err != nil {
+				return err
+			}
 		}
 	}
-	return f.err
-}
-
-// frames writes or reads checked frames of numbers. After an error it does nothing.
-type frames struct {
-	w      io.Writer
-	r      io.Reader
-	n      int64
-	number uint32
-	buf    []byte
-	err    error
-}
-
-func (f *frames) write(b []byte) {
-	if f.err == nil {
-		n, err := f.w.Write(b)
-		f.n, f.err = f.n+int64(n), err
+	if err := t.run(); err != nil {
+		return err
 	}
+	_, err := r.(io.Seeker).Seek(end, io.SeekStart)
+	return err
+}
+
+// place returns where r stands if it has places, as files and bytes in memory have, and at least size bytes follow.
+func place(r io.Reader, size int64) (io.ReaderAt, int64) {
+	from, places := r.(io.ReaderAt)
+	f, seeks := r.(io.Seeker)
+	if !places || !seeks {
+		return nil, 0
+	}
+	at, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil, 0 // a pipe
+	}
+	end, err := f.Seek(0, io.SeekEnd)
+	if _, back := f.Seek(at, io.SeekStart); err != nil || back != nil || end-at < size {
+		return nil, 0
+	}
+	return from, at
+}
+
+// batchBytes is how much of a state is read at a time.
+const batchBytes = 64 << 20
+
+// reading is the task of reading a batch of frames at their places.
+type reading struct {
+	pool   *tensor.Pool
+	from   io.ReaderAt
+	at     int64 // of the batch in the file
+	before int   // frames before it
+	frames []frame
+	size   int64   // of the frames
+	places []int64 // of each
+	errs   []error
+}
+
+// run reads the batch and begins the next.
+func (t *reading) run() error {
+	t.places = t.places[:0]
+	for _, f := range t.frames {
+		t.places = append(t.places, t.at)
+		t.at += f.size() + 4
+	}
+	t.errs = make([]error, len(t.frames))
+	t.pool.Run(len(t.frames), t)
+	t.before, t.frames, t.size = t.before+len(t.frames), t.frames[:0], 0
+	return cmp.Or(t.errs...)
+}
+
+func (t *reading) Do(i int) {
+	f := t.frames[i]
+	t.errs[i] = f.read(io.NewSectionReader(t.from, t.places[i], f.size()+4), t.before+i+1)
+}
+
+// frames yields the frames of the state's fixed numbers and of each block's pages.
+func (s *State) frames(pages func(block int) iter.Seq[nn.Page]) iter.Seq[frame] {
+	return func(yield func(frame) bool) {
+		for x := range slices.Chunk(s.slab, frameBytes/4) {
+			if !yield(frame{numbers: x}) {
+				return
+			}
+		}
+		for i, spec := range s.model.specs {
+			if spec.KV.Heads == 0 {
+				continue
+			}
+			for p := range pages(i) {
+				for f := range pageFrames(p, spec.KV.Format) {
+					if !yield(f) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// held yields a block's pages.
+func (s *State) held(block int) iter.Seq[nn.Page] { return s.kv[block].Pages() }
+
+// room returns what yields empty pages for the s.pos tokens of a block, each made when those before have been taken, from
+// a slab if there is one. Then the block holds them.
+func (s *State) room(slab *tensor.Slab) func(block int) iter.Seq[nn.Page] {
+	return func(block int) iter.Seq[nn.Page] {
+		return func(yield func(nn.Page) bool) {
+			spec := s.model.specs[block].KV
+			var pages []nn.Page
+			for range spec.PagesAt(s.pos) {
+				p := spec.NewPage(slab)
+				pages = append(pages, p)
+				if !yield(p) {
+					return
+				}
+			}
+			if err := s.kv[block].Restore(s.pos, pages); err != nil {
+				panic(fmt.Sprintf("models.ReadState: %v", err)) // the cache is empty and the pages are its own
+			}
+		}
+	}
+}
+
+// pageFrames yields the frames of a page in the format of keys and values.
+func pageFrames(p nn.Page, format tensor.Format) iter.Seq[frame] {
+	return func(yield func(frame) bool) {
+		for x := range slices.Chunk(p.Floats, frameBytes/4) {
+			if !yield(frame{numbers: x}) {
+				return
+			}
+		}
+		for x := range slices.Chunk(p.Codes, frameBytes) {
+			if !yield(frame{numbers: x}) {
+				return
+			}
+		}
+		if p.Codes != nil {
+			format = tensor.FormatBF16 // of scales
+		}
+		for x := range slices.Chunk(p.Halves, frameBytes/2) {
+			if !yield(frame{x, format}) {
+				return
+			}
+		}
+	}
+}
+
+// storedSize returns the bytes of all frames of a state of s.pos tokens, and of its pages in memory.
+func (s *State) storedSize() (size, pages int64) {
+	for x := range slices.Chunk(s.slab, frameBytes/4) {
+		size += frame{numbers: x}.size() + 4
+	}
+	for _, spec := range s.model.specs {
+		if kv := spec.KV; kv.Heads > 0 {
+			n := int64(kv.PagesAt(s.pos))
+			pages += n * int64(kv.PageBytes())
+			for f := range pageFrames(kv.NewPage(nil), kv.Format) {
+				size += n * (f.size() + 4)
+			}
+		}
+	}
+	return size, pages
+}
+
+// frame is numbers that lie side by side in the memory of a state and in a file.
+type frame struct {
+	numbers any           // []float32, []uint16 or []int8
+	format  tensor.Format // of uint16
+}
+
+// size returns the bytes of a frame without its checksum.
+func (f frame) size() int64 { return int64(binary.Size(f.numbers)) }
+
+// bytes returns the memory of the numbers, nil on a machine that does not hold them as files do.
+func (f frame) bytes() []byte {
+	switch x := f.numbers.(type) {
+	case []float32:
+		return tensor.LittleEndian(x)
+	case []uint16:
+		return tensor.LittleEndian(x)
+	}
+	return tensor.LittleEndian(f.numbers.([]int8))
+}
+
+// notFinite returns the first number that is not and its index, -1 if there is none.
+func (f frame) notFinite() (i int, v float32) {
+	switch x := f.numbers.(type) {
+	case []float32:
+		if i = tensor.NotFinite(x); i >= 0 {
+			v = x[i]
+		}
+		return i, v
+	case []uint16:
+		if i = tensor.NotFiniteHalf(x, f.format); i >= 0 {
+			wide := make([]float32, 1)
+			tensor.Widen(wide, x[i:i+1], f.format)
+			v = wide[0]
+		}
+		return i, v
+	}
+	return -1, 0
+}
+
+// read reads the frame of the given number, counted from 1, and its checksum.
+func (f frame) read(r io.Reader, number int) error {
+	b := f.bytes()
+	own := b != nil
+	if !own {
+		b = make([]byte, f.size())
+	}
+	var sum [4]byte
+	if err := readFull(r, b); err != nil {
+		return err
+	}
+	if err := readFull(r, sum[:]); err != nil {
+		return err
+	}
+	if seal(number, b) != binary.LittleEndian.Uint32(sum[:]) {
+		return fmt.Errorf("%w: checksum of frame %d", ErrCorrupt, number)
+	}
+	if !own {
+		if _, err := binary.Decode(b, binary.LittleEndian, f.numbers); err != nil {
+			return err
+		}
+	}
+	if i, v := f.notFinite(); i >= 0 {
+		return fmt.Errorf("%w: number %d of frame %d is %v", ErrCorrupt, i, number, v)
+	}
+	return nil
 }
 
 // seal is the checksum of a frame: its number makes frames of equal contents differ.
-func (f *frames) seal(b []byte) uint32 {
-	f.number++
-	return crc32.Update(crc32.Checksum(binary.LittleEndian.AppendUint32(nil, f.number), castagnoli), castagnoli, b)
-}
-
-// floats writes numbers, from where they lie if the machine stores them as files do.
-func (f *frames) floats(x []float32) {
-	for len(x) > 0 && f.err == nil {
-		n := min(len(x), frameFloats)
-		if i := tensor.NotFinite(x[:n]); i >= 0 {
-			f.err = fmt.Errorf("models: number %d of frame %d of the state is %v: it cannot be continued, nor stored", i, f.number+1, x[i])
-			return
-		}
-		b := tensor.LittleEndian(x[:n])
-		if b == nil {
-			f.buf = f.buf[:0]
-			for _, v := range x[:n] {
-				f.buf = binary.LittleEndian.AppendUint32(f.buf, math.Float32bits(v))
-			}
-			b = f.buf
-		}
-		f.write(b)
-		f.write(binary.LittleEndian.AppendUint32(nil, f.seal(b)))
-		x = x[n:]
-	}
-}
-
-// readFloats reads what floats writes.
-func (f *frames) readFloats(x []float32) {
-	for len(x) > 0 && f.err == nil {
-		n := min(len(x), frameFloats)
-		b, own := tensor.LittleEndian(x[:n]), true
-		if b == nil {
-			f.buf = slices.Grow(f.buf[:0], 4*n)
-			b, own = f.buf[:4*n], false
-		}
-		var sum [4]byte
-		if f.err = readFull(f.r, b); f.err != nil {
-			return
-		}
-		if f.err = readFull(f.r, sum[:]); f.err != nil {
-			return
-		}
-		if f.seal(b) != binary.LittleEndian.Uint32(sum[:]) {
-			f.err = fmt.Errorf("%w: checksum of frame %d", ErrCorrupt, f.number)
-			return
-		}
-		for i := 0; i < n && !own; i++ {
-			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-		}
-		if i := tensor.NotFinite(x[:n]); i >= 0 {
-			f.err = fmt.Errorf("%w: number %d of frame %d is %v", ErrCorrupt, i, f.number, x[i])
-			return
-		}
-		x = x[n:]
-	}
+func seal(number int, b []byte) uint32 {
+	sum := crc32.Checksum(binary.LittleEndian.AppendUint32(nil, uint32(number)), castagnoli)
+	return crc32.Update(sum, castagnoli, b)
 }
 
 // readFull reads all of b; an end before that is damage.

@@ -235,18 +235,18 @@ func TestKVPages(t *testing.T) {
 
 func TestKVRestoreRefuses(t *testing.T) {
 	spec := KVSpec{Heads: 2, KeyDim: 4, ValueDim: 20, Window: 70}
-	page := make([]float32, spec.PageFloats())
-	if n := 2 * (PageLen*4 + 2*16*PageLen); len(page) != n {
-		t.Fatalf("a page has %d numbers, want %d", len(page), n)
+	page := spec.NewPage(nil)
+	if n := 2 * (PageLen*4 + 2*16*PageLen); len(page.Floats) != n {
+		t.Fatalf("a page has %d numbers, want %d", len(page.Floats), n)
 	}
 	for _, c := range []struct {
 		n     int
-		pages [][]float32
+		pages []Page
 		ok    bool
 	}{
-		{0, nil, true}, {64, [][]float32{page}, true}, {65, [][]float32{page, page}, true}, {200, [][]float32{page, page}, true},
-		{-1, nil, false}, {1, nil, false}, {64, [][]float32{page, page}, false}, {200, [][]float32{page, page, page, page}, false},
-		{65, [][]float32{page, page[1:]}, false}, {math.MaxInt, nil, false},
+		{0, nil, true}, {64, []Page{page}, true}, {65, []Page{page, page}, true}, {200, []Page{page, page}, true},
+		{-1, nil, false}, {1, nil, false}, {64, []Page{page, page}, false}, {200, []Page{page, page, page, page}, false},
+		{65, []Page{page, {Floats: page.Floats[1:]}}, false}, {math.MaxInt, nil, false},
 	} {
 		if err := NewKV(spec).Restore(c.n, c.pages); (err == nil) != c.ok {
 			t.Errorf("%d positions in %d pages: %v", c.n, len(c.pages), err)
@@ -363,11 +363,18 @@ func TestKVQ8(t *testing.T) {
 }
 
 // pages returns copies of a cache's pages.
-func pages(kv *KV) (all [][]float32) {
+func pages(kv *KV) (all []Page) {
 	for p := range kv.Pages() {
-		all = append(all, slices.Clone(p))
+		all = append(all, Page{slices.Clone(p.Floats), slices.Clone(p.Halves), slices.Clone(p.Codes)})
 	}
 	return all
+}
+
+// equalPages reports whether caches hold the same bits, not counting the sign of a zero.
+func equalPages(a, b *KV) bool {
+	return slices.EqualFunc(pages(a), pages(b), func(a, b Page) bool {
+		return slices.Equal(a.Floats, b.Floats) && slices.Equal(a.Halves, b.Halves) && slices.Equal(a.Codes, b.Codes)
+	})
 }
 
 // TestKVReserve checks that room is not contents, and that forks do not take it over.
@@ -407,7 +414,7 @@ func TestKVReserve(t *testing.T) {
 		t.Fatalf("%d and %d pages, want 5", len(got), len(want))
 	}
 	for i := range got {
-		same(t, "page", got[i], want[i])
+		same(t, "page", got[i].Floats, want[i].Floats)
 	}
 }
 
@@ -431,7 +438,7 @@ func TestKVTruncate(t *testing.T) {
 			return kv
 		}
 		same := func(a, b *KV) bool {
-			return a.Len() == b.Len() && slices.EqualFunc(pages(a), pages(b), slices.Equal[[]float32])
+			return a.Len() == b.Len() && equalPages(a, b)
 		}
 		for _, c := range []struct {
 			long, n int

@@ -3,7 +3,6 @@ package nn
 import (
 	"fmt"
 	"iter"
-	"slices"
 
 	"github.com/mminfer/mminfer/kernels/gemm"
 	"github.com/mminfer/mminfer/tensor"
@@ -37,9 +36,10 @@ func (s KVSpec) headFloats() int {
 }
 
 // BytesPerToken returns the memory that one position takes.
-func (s KVSpec) BytesPerToken() int { return s.pageBytes() / PageLen }
+func (s KVSpec) BytesPerToken() int { return s.PageBytes() / PageLen }
 
-func (s KVSpec) pageBytes() int {
+// PageBytes returns the memory of one page, a multiple of 64.
+func (s KVSpec) PageBytes() int {
 	switch {
 	case s.half():
 		return 2 * s.PageFloats()
@@ -67,12 +67,16 @@ type KV struct {
 	spare page
 }
 
-// page is PageLen positions, as float32 or rounded. A page that is not owned is shared and copied
-// before a write.
+// Page is PageLen positions: float32 numbers, or rounded ones.
+type Page struct {
+	Floats []float32
+	Halves []uint16 // in the cache's format; beside codes their scales, as bfloat16
+	Codes  []int8
+}
+
+// page is a page of a cache. One that is not owned is shared and copied before a write.
 type page struct {
-	data  []float32
-	half  []uint16 // or the scales of codes
-	codes []int8
+	Page
 	owned bool
 }
 
@@ -87,7 +91,7 @@ func (kv *KV) Bytes() int64 {
 	var n int64
 	for _, p := range kv.pages {
 		if p.owned {
-			n += int64(kv.spec.pageBytes())
+			n += int64(kv.spec.PageBytes())
 		}
 	}
 	return n
@@ -107,20 +111,12 @@ func (kv *KV) Clone() *KV {
 	return &KV{spec: kv.spec, pages: append([]page(nil), held...), first: kv.first, len: kv.len}
 }
 
-// Pages yields the contents of the pages held, in order. They must not be modified and are valid
-// until the next. Caches of the same sequence hold the same numbers, however it was fed.
-func (kv *KV) Pages() iter.Seq[[]float32] {
-	return func(yield func([]float32) bool) {
-		var wide []float32
+// Pages yields the pages held, in order. They must not be modified. Caches of the same sequence hold
+// the same numbers, however it was fed.
+func (kv *KV) Pages() iter.Seq[Page] {
+	return func(yield func(Page) bool) {
 		for _, p := range kv.held() {
-			data := p.data
-			if data == nil {
-				n := kv.spec.PageFloats()
-				wide = slices.Grow(wide[:0], n)[:n]
-				kv.spec.widen(wide, p)
-				data = wide
-			}
-			if !yield(data) {
+			if !yield(p.Page) {
 				return
 			}
 		}
@@ -130,17 +126,28 @@ func (kv *KV) Pages() iter.Seq[[]float32] {
 // PagesAt returns the number of pages that a cache holds after n positions.
 func (s KVSpec) PagesAt(n int) int { return (n+PageLen-1)/PageLen - s.first(n) }
 
+// NewPage returns a page of zeros, which is cut from a slab or, if that is nil, has memory of its own.
+func (s KVSpec) NewPage(slab *tensor.Slab) Page {
+	switch {
+	case s.half():
+		return Page{Halves: tensor.Cut[uint16](slab, s.PageFloats())}
+	case s.Format == tensor.FormatQ8:
+		return Page{Codes: tensor.Cut[int8](slab, s.PageFloats()), Halves: tensor.Cut[uint16](slab, s.Heads*s.headScales())}
+	}
+	return Page{Floats: tensor.Cut[float32](slab, s.PageFloats())}
+}
+
 // Restore fills an empty cache with pages as [KV.Pages] gives them after n positions; the cache
-// then owns them, or holds them rounded.
-func (kv *KV) Restore(n int, pages [][]float32) error {
+// then owns them.
+func (kv *KV) Restore(n int, pages []Page) error {
 	if n < 0 || len(pages) != kv.spec.PagesAt(n) {
 		return fmt.Errorf("nn: %d pages of keys and values for %d positions", len(pages), n)
 	}
 	for _, p := range pages {
-		if len(p) != kv.spec.PageFloats() {
-			return fmt.Errorf("nn: page of %d numbers, want %d", len(p), kv.spec.PageFloats())
+		if got := 4*len(p.Floats) + 2*len(p.Halves) + len(p.Codes); got != kv.spec.PageBytes() {
+			return fmt.Errorf("nn: page of %d bytes, want %d", got, kv.spec.PageBytes())
 		}
-		kv.pages = append(kv.pages, kv.spec.narrow(p))
+		kv.pages = append(kv.pages, page{p, true})
 	}
 	kv.len, kv.first = n, kv.spec.first(n)
 	return nil
@@ -177,8 +184,8 @@ func (kv *KV) Skip(n int) {
 // may be put at the same time.
 func (kv *KV) put(pos int, k, v tensor.Mat) {
 	p, at := kv.pages[pos/PageLen-kv.first], pos%PageLen
-	if p.data != nil {
-		kv.spec.putFloats(p.data, at, k, v)
+	if p.Floats != nil {
+		kv.spec.putFloats(p.Floats, at, k, v)
 		return
 	}
 	for i := range k.Rows {
@@ -189,14 +196,14 @@ func (kv *KV) put(pos int, k, v tensor.Mat) {
 // put stores one position in a page.
 func (s KVSpec) put(p page, at int, k, v []float32) {
 	switch {
-	case p.data != nil:
-		s.putFloats(p.data, at, row(k), row(v))
-	case p.codes != nil:
+	case p.Floats != nil:
+		s.putFloats(p.Floats, at, row(k), row(v))
+	case p.Codes != nil:
 		s.put8(p, at, k, v)
 	case s.Format == tensor.FormatBF16:
-		s.putHalf(p.half, at, k, v, tensor.BFloat16)
+		s.putHalf(p.Halves, at, k, v, tensor.BFloat16)
 	default:
-		s.putHalf(p.half, at, k, v, tensor.Float16)
+		s.putHalf(p.Halves, at, k, v, tensor.Float16)
 	}
 }
 
@@ -267,32 +274,21 @@ func (kv *KV) own(number int) page {
 	}
 	p := kv.spare
 	kv.spare = page{}
-	if p.data == nil && p.half == nil {
-		p = kv.spec.newPage()
+	if !p.owned {
+		p = page{kv.spec.NewPage(nil), true}
 	}
 	if i < len(kv.pages) {
-		copy(p.data, kv.pages[i].data)
-		copy(p.half, kv.pages[i].half)
-		copy(p.codes, kv.pages[i].codes)
+		copy(p.Floats, kv.pages[i].Floats)
+		copy(p.Halves, kv.pages[i].Halves)
+		copy(p.Codes, kv.pages[i].Codes)
 		kv.pages[i] = p
 		return p
 	}
-	clear(p.data) // what a page holds does not depend on what it held before
-	clear(p.half)
-	clear(p.codes)
+	clear(p.Floats) // what a page holds does not depend on what it held before
+	clear(p.Halves)
+	clear(p.Codes)
 	kv.pages = append(kv.pages, p)
 	return p
-}
-
-// newPage returns a page that is owned.
-func (s KVSpec) newPage() page {
-	switch {
-	case s.half():
-		return page{half: make([]uint16, s.PageFloats()), owned: true}
-	case s.Format == tensor.FormatQ8:
-		return page{codes: make([]int8, s.PageFloats()), half: make([]uint16, s.Heads*s.headScales()), owned: true}
-	}
-	return page{data: make([]float32, s.PageFloats()), owned: true}
 }
 
 // slide drops the pages that no query from the next position on sees.

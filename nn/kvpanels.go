@@ -25,8 +25,8 @@ func (s KVSpec) put8(p page, at int, k, v []float32) {
 	var q [quant.Block]int8
 	blocks := quant.Blocks(s.KeyDim)
 	for h := range s.Heads {
-		keys, values := split(s, p.codes, h)
-		keyScales, valueScales := s.splitScales(p.half, h)
+		keys, values := split(s, p.Codes, h)
+		keyScales, valueScales := s.splitScales(p.Halves, h)
 		head := k[h*s.KeyDim : (h+1)*s.KeyDim]
 		for b := range blocks {
 			x := head[b*quant.Block : min((b+1)*quant.Block, s.KeyDim)]
@@ -47,53 +47,6 @@ func (s KVSpec) put8(p page, at int, k, v []float32) {
 	}
 }
 
-// widen gives the numbers of a page.
-func (s KVSpec) widen(dst []float32, p page) {
-	if p.codes == nil {
-		tensor.Widen(dst, p.half, s.Format)
-		return
-	}
-	for h := range s.Heads {
-		keys, values := s.head(p, h)
-		wideKeys, wideValues := split(s, dst, h)
-		for panel := range PageLen / gemm.Rows {
-			at := panel * s.KeyDim * gemm.Rows
-			quant.CacheRows(wideKeys[at:], keys.codes[at:], keys.half[panel*quant.Blocks(s.KeyDim)*gemm.Rows:], s.KeyDim)
-		}
-		for panel := range gemm.Panels(s.ValueDim) {
-			at := panel * PageLen * gemm.Rows
-			quant.CacheColumns(wideValues[at:], values.codes[at:], values.half[panel*gemm.Rows/quant.Block*PageLen:], PageLen)
-		}
-	}
-}
-
-// narrow returns a page that holds numbers as [KVSpec.widen] gives them, or is those themselves.
-func (s KVSpec) narrow(wide []float32) page {
-	switch {
-	case s.half():
-		p := s.newPage()
-		tensor.Narrow(p.half, wide, s.Format)
-		return p
-	case s.Format != tensor.FormatQ8:
-		return page{data: wide, owned: true}
-	}
-	p := s.newPage()
-	k, v := make([]float32, s.Heads*s.KeyDim), make([]float32, s.Heads*s.ValueDim)
-	for at := range PageLen {
-		for h := range s.Heads {
-			keys, values := split(s, wide, h)
-			for i := range s.KeyDim {
-				k[h*s.KeyDim+i] = keys[(at/gemm.Rows*s.KeyDim+i)*gemm.Rows+at%gemm.Rows]
-			}
-			for i := range s.ValueDim {
-				v[h*s.ValueDim+i] = values[(i/gemm.Rows*PageLen+at)*gemm.Rows+i%gemm.Rows]
-			}
-		}
-		s.put8(p, at, k, v)
-	}
-	return p
-}
-
 // head returns the keys and values of head h in the page of the given number.
 func (kv *KV) head(number, h int) (keys, values panels) {
 	return kv.spec.head(kv.pages[number-kv.first], h)
@@ -102,13 +55,13 @@ func (kv *KV) head(number, h int) (keys, values panels) {
 func (s KVSpec) head(p page, h int) (keys, values panels) {
 	keys.format, values.format, values.values = s.Format, s.Format, true
 	switch {
-	case p.data != nil:
-		keys.data, values.data = split(s, p.data, h)
-	case p.codes != nil:
-		keys.codes, values.codes = split(s, p.codes, h)
-		keys.half, values.half = s.splitScales(p.half, h)
+	case p.Floats != nil:
+		keys.data, values.data = split(s, p.Floats, h)
+	case p.Codes != nil:
+		keys.codes, values.codes = split(s, p.Codes, h)
+		keys.half, values.half = s.splitScales(p.Halves, h)
 	default:
-		keys.half, values.half = split(s, p.half, h)
+		keys.half, values.half = split(s, p.Halves, h)
 	}
 	return keys, values
 }

@@ -204,12 +204,8 @@ func (t *timeline) restored(tb testing.TB, m Mixer) *timeline {
 	tb.Helper()
 	c := &timeline{t.pos, State{Floats: slices.Clone(t.state.Floats)}}
 	if t.state.KV != nil {
-		var pages [][]float32
-		for p := range t.state.KV.Pages() {
-			pages = append(pages, slices.Clone(p))
-		}
 		c.state.KV = NewKV(m.StateSpec().KV)
-		if err := c.state.KV.Restore(t.pos, pages); err != nil {
+		if err := c.state.KV.Restore(t.pos, pages(t.state.KV)); err != nil {
 			tb.Fatalf("restore at %d: %v", t.pos, err)
 		}
 	}
@@ -222,7 +218,7 @@ func (t *timeline) numbers() []float32 {
 	if t.state.KV != nil {
 		n = append(n, float32(t.state.KV.Len()))
 		for p := range t.state.KV.Pages() {
-			n = append(n, p...)
+			n = append(n, p.Floats...)
 		}
 	}
 	return n

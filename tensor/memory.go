@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 )
 
@@ -16,12 +17,42 @@ func heapBytes(n int) []byte {
 // system has them: touching it for the first time then costs a fraction.
 func Floats(n int) []float32 {
 	x := make([]float32, n)
-	const huge = 2 << 20
-	if p := unsafe.Pointer(unsafe.SliceData(x)); 4*n >= 4*huge {
-		skip := -int(uintptr(p)) & (huge - 1)
-		hugePages(unsafe.Slice((*byte)(unsafe.Add(p, skip)), (4*n-skip)&^(huge-1)))
-	}
+	inHugePages(bytesOf(x))
 	return x
+}
+
+// inHugePages asks for large pages in a large block.
+func inHugePages(b []byte) {
+	const huge = 2 << 20
+	if n := len(b); n >= 4*huge {
+		skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (huge - 1)
+		hugePages(b[skip : skip+(n-skip)&^(huge-1)])
+	}
+}
+
+// Slab is memory in blocks, with large pages as [Floats] has them, from which numbers are cut.
+type Slab struct {
+	block int
+	rest  []byte // of the last block
+}
+
+// NewSlab returns memory that grows by blocks of n bytes.
+func NewSlab(n int) *Slab { return &Slab{block: n} }
+
+// Cut returns the next n numbers, zeros, of a slab: a block lives as long as any of its numbers. A nil slab stands for
+// memory of their own.
+func Cut[E float32 | uint16 | int8](s *Slab, n int) []E {
+	if s == nil {
+		return make([]E, n)
+	}
+	size := n * int(unsafe.Sizeof(*new(E)))
+	if len(s.rest) < size {
+		s.rest = heapBytes(max(s.block, size))
+		inHugePages(s.rest)
+	}
+	b := s.rest[:size:size]
+	s.rest = s.rest[min((size+63)&^63, len(s.rest)):]
+	return view[E](b)
 }
 
 // MapFloats returns n zeros outside the garbage-collected heap where the system has a way to map memory, and what gives
@@ -38,7 +69,7 @@ func MapFloats(n int) (x []float32, free func()) {
 
 // view returns bytes as elements in the machine's own byte order. The bytes must be aligned to
 // the element.
-func view[E float32 | uint16 | uint32](b []byte) []E {
+func view[E float32 | uint16 | uint32 | int8](b []byte) []E {
 	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(*new(E))))
 }
 
@@ -48,13 +79,13 @@ func bitsOf(x []float32) []uint32 {
 }
 
 // bytesOf returns the bytes of numbers in their memory.
-func bytesOf(x []float32) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+func bytesOf[E float32 | uint16 | int8](x []E) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(*new(E))))
 }
 
 // LittleEndian returns the bytes of x in memory where that is their little-endian form, so that
 // files can be written from and read into x without a copy; nil on a big-endian machine.
-func LittleEndian(x []float32) []byte {
+func LittleEndian[E float32 | uint16 | int8](x []E) []byte {
 	if bigEndian() {
 		return nil
 	}
@@ -89,4 +120,24 @@ func NotFinite(x []float32) int {
 		}
 	}
 	return -1
+}
+
+// NotFiniteHalf is [NotFinite] for numbers of 16 bits in FormatF16 or FormatBF16.
+func NotFiniteHalf(x []uint16, f Format) int {
+	exponent := uint16(0x7c00)
+	if f == FormatBF16 {
+		exponent = 0x7f80
+	}
+	const lanes, sign = 0x0001000100010001, 0x8000
+	exponents, carry := lanes*uint64(exponent), lanes*uint64(exponent&-exponent) // four elements together
+	var seen uint64
+	quads := unsafe.Slice((*[4]uint16)(unsafe.Pointer(unsafe.SliceData(x))), len(x)/4)
+	for _, q := range quads {
+		seen |= (uint64(q[0])|uint64(q[1])<<16|uint64(q[2])<<32|uint64(q[3])<<48)&exponents + carry
+	}
+	isNot := func(v uint16) bool { return v&exponent == exponent }
+	if seen&(lanes*sign) == 0 && !slices.ContainsFunc(x[4*len(quads):], isNot) {
+		return -1
+	}
+	return slices.IndexFunc(x, isNot)
 }

@@ -273,6 +273,43 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
+// TestNotFiniteHalf tries every number of 16 bits at every place.
+func TestNotFiniteHalf(t *testing.T) {
+	for _, f := range []Format{FormatF16, FormatBF16} {
+		wide := make([]float32, 1)
+		for n := range 9 {
+			x := make([]uint16, n)
+			for i := range x {
+				for v := range 1 << 16 {
+					x[i] = uint16(v)
+					Widen(wide, x[i:i+1], f)
+					if got := NotFiniteHalf(x, f); (got == i) != (NotFinite(wide) == 0) || got != i && got != -1 {
+						t.Fatalf("%v: %#04x at %d of %d: %d", f, v, i, n, got)
+					}
+				}
+				x[i] = map[Format]uint16{FormatF16: 0xfbff, FormatBF16: 0xff7f}[f] // the largest number, negative
+			}
+		}
+	}
+}
+
+// TestSlab cuts numbers of all kinds from blocks.
+func TestSlab(t *testing.T) {
+	s := NewSlab(3*64 + 4)
+	codes, halves, floats, last, long := Cut[int8](s, 5), Cut[uint16](s, 32), Cut[float32](s, 16), Cut[float32](s, 1), Cut[float32](s, 100)
+	for _, x := range [][]byte{bytesOf(codes), bytesOf(halves), bytesOf(floats), bytesOf(last), bytesOf(long), bytesOf(Cut[int8](s, 1))} {
+		if len(x) != cap(x) || slices.ContainsFunc(x, func(b byte) bool { return b != 0 }) {
+			t.Fatalf("%d bytes of %d: %d", len(x), cap(x), x)
+		}
+		for i := range x {
+			x[i] = 1 // what is cut twice is no zero the next time
+		}
+	}
+	if own := Cut[uint16](nil, 7); len(own) != 7 {
+		t.Errorf("%d numbers", len(own))
+	}
+}
+
 func TestLittleEndian(t *testing.T) {
 	x := []float32{1, -2}
 	b := LittleEndian(x)

@@ -103,10 +103,9 @@ func loadSession(e *mminfer.Engine, name string) (*mminfer.Session, error) {
 		return nil, err
 	}
 	defer f.Close()
-	r := bufio.NewReaderSize(f, 1<<20)
-	s, err := e.Load(r)
+	s, err := e.Load(f)
 	if err == nil {
-		if _, end := r.ReadByte(); end != io.EOF {
+		if _, end := f.Read(make([]byte, 1)); end != io.EOF {
 			err = fmt.Errorf("%w: bytes after its end", mminfer.ErrCorrupt)
 		}
 	}
