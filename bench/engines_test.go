@@ -15,7 +15,7 @@ func BenchmarkEngines(b *testing.B) {
 	for _, arch := range []string{"llama-135m", "mamba2-130m"} {
 		b.Run("arch="+arch, func(b *testing.B) {
 			dir := checkpoint(b, arch)
-			engines := [2]*bench{load(b, dir, tensor.FormatQ8), load(b, dir, tensor.FormatQ8)}
+			engines := [2]*bench{load(b, dir, models.Options{Format: tensor.FormatQ8}), load(b, dir, models.Options{Format: tensor.FormatQ8})}
 			batches := [2]*models.Batch{engines[0].one(), engines[1].one()}
 			both := func() {
 				var wg sync.WaitGroup

@@ -63,15 +63,16 @@ type bench struct {
 }
 
 // load opens a checkpoint with a thread per core, until the benchmark ends.
-func load(b *testing.B, dir string, format tensor.Format) *bench {
+func load(b *testing.B, dir string, opts models.Options) *bench {
 	pool := tensor.NewPool(runtime.GOMAXPROCS(0))
 	b.Cleanup(pool.Close)
+	opts.Pool = pool
 	ck, err := loader.Open(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { ck.Close() })
-	m, err := models.New(ck, models.Options{Format: format, Pool: pool})
+	m, err := models.New(ck, opts)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -80,13 +81,12 @@ func load(b *testing.B, dir string, format tensor.Format) *bench {
 }
 
 func benchModel(b *testing.B, dir string, format tensor.Format) {
-	x := load(b, dir, format)
+	x := load(b, dir, models.Options{Format: format})
 	b.Run("test=pp512", func(b *testing.B) { x.prefill(b, 512) })
 	for _, depth := range []int{0, 1024, 4096} {
 		b.Run(fmt.Sprintf("test=tg@%d", depth), func(b *testing.B) { x.decode(b, 1, depth) })
 	}
 	b.Run("test=tg/sessions=8", func(b *testing.B) { x.decode(b, 8, 0) })
-	b.Run("test=restore", func(b *testing.B) { x.restore(b) })
 }
 
 // BenchmarkDepth decodes at depth 0 and at depth 32768 in turns, 16 tokens each, and reports both
@@ -94,7 +94,7 @@ func benchModel(b *testing.B, dir string, format tensor.Format) {
 func BenchmarkDepth(b *testing.B) {
 	for _, arch := range synth.Presets() {
 		b.Run("arch="+arch, func(b *testing.B) {
-			x := load(b, checkpoint(b, arch), tensor.FormatBF16)
+			x := load(b, checkpoint(b, arch), models.Options{Format: tensor.FormatBF16})
 			shallow, deep := x.one(), x.one()
 			x.feed(b, deep, x.tokens(32768))
 			x.feed(b, shallow, x.tokens(8)) // to touch its pages
@@ -191,22 +191,6 @@ func (x *bench) decode(b *testing.B, sessions, depth int) {
 	b.ReportMetric(0, "ns/op")
 	if sessions == 1 {
 		b.ReportMetric(100*rate*float64(x.m.BytesPerStep())/bandwidth(x.ws.Pool), "%bandwidth")
-	}
-}
-
-// restore measures a stored session's way back to a state that computes.
-func (x *bench) restore(b *testing.B) {
-	s := x.m.NewState()
-	x.feed(b, &models.Batch{Seqs: []models.Seq{{State: s}}}, x.tokens(64))
-	data, err := s.MarshalBinary()
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
-		if err := s.UnmarshalBinary(data); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
 

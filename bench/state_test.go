@@ -3,11 +3,16 @@ package bench
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/mminfer/mminfer"
+	"github.com/mminfer/mminfer/models"
 	"github.com/mminfer/mminfer/tensor"
 )
 
@@ -84,7 +89,7 @@ func stateRound(b *testing.B, dir string) {
 	e = open()
 	defer e.Close()
 	timed("restore", func() (err error) {
-		s, err = e.Load(&file)
+		s, err = e.Load(bytes.NewReader(file.Bytes()))
 		return err
 	})
 	restored := s.Mark()
@@ -98,4 +103,56 @@ func next(b *testing.B, s *mminfer.Session) error {
 		return err
 	}
 	return nil
+}
+
+// BenchmarkRestore reports the median milliseconds of restoring a state of 4096 tokens from a file that the system has in memory,
+// and of the token after it and the one after that, which does not touch new memory. Weights are bf16, and there is a thread for
+// every core.
+func BenchmarkRestore(b *testing.B) {
+	for _, c := range []struct {
+		arch string
+		kv   tensor.Format
+	}{{"mamba2-130m", tensor.FormatAuto}, {"mom-340m", tensor.FormatAuto}, {"llama-135m", tensor.FormatF32}, {"llama-135m", tensor.FormatF16}, {"llama-135m", tensor.FormatQ8}} {
+		b.Run(fmt.Sprintf("arch=%s/kv=%v", c.arch, c.kv), func(b *testing.B) {
+			x := load(b, checkpoint(b, c.arch), models.Options{Format: tensor.FormatBF16, KV: c.kv})
+			state := x.m.NewState()
+			state.Skip(4096)
+			file, err := os.Create(filepath.Join(b.TempDir(), "state"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer file.Close()
+			size, err := state.WriteTo(file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var restore, first, second []float64
+			for b.Loop() {
+				start := time.Now()
+				lap := func() float64 {
+					ms := 1e3 * time.Since(start).Seconds()
+					start = time.Now()
+					return ms
+				}
+				if _, err := file.Seek(0, io.SeekStart); err != nil {
+					b.Fatal(err)
+				}
+				s, err := x.m.ReadState(file, x.ws.Pool)
+				if err != nil {
+					b.Fatal(err)
+				}
+				restore = append(restore, lap())
+				batch := &models.Batch{Seqs: []models.Seq{{State: s, Want: models.WantLast}}}
+				x.feed(b, batch, x.tokens(1))
+				first = append(first, lap())
+				x.feed(b, batch, x.tokens(1))
+				second = append(second, lap())
+			}
+			b.ReportMetric(median(restore), "restore-ms")
+			b.ReportMetric(median(first), "first-ms")
+			b.ReportMetric(median(second), "second-ms")
+			b.ReportMetric(float64(size), "file-bytes")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }
