@@ -102,31 +102,21 @@ func (e *Engine) loadTokenizer() (files [][]byte, err error) {
 	return files, err
 }
 
-// load builds the model and reads the files beside it.
+// load builds the model and reads the files beside it. It does so at the same time: a large vocabulary takes as long as
+// the checksum of a gigabyte of weights.
 func (e *Engine) load(o options) error {
-	files, err := e.loadTokenizer()
-	if err != nil {
-		return err
-	}
-	if err := e.loadTemplate(o); err != nil {
-		return err
-	}
-	generation, err := e.optional("generation_config.json")
-	if err != nil {
-		return err
-	}
-	if err := e.generation.read(generation, e.checkpoint.Config()); err != nil {
-		return err
-	}
-	if err := e.readNormalization(); err != nil {
-		return err
-	}
-	if e.template != nil && e.template.turnEnd != "" && e.tokenizer != nil {
-		if id, ok := e.tokenizer.ID(e.template.turnEnd); ok && !slices.Contains(e.generation.EOS, id) {
-			e.generation.EOS = append(e.generation.EOS, id)
+	var files [][]byte
+	var besideErr, err error
+	pool := tensor.NewPool(min(e.pool.Threads(), 2))
+	pool.Run(2, steps{func() { files, besideErr = e.loadBeside(o) }, func() { err = e.build(o) }})
+	pool.Close()
+	if besideErr != nil {
+		if err == nil {
+			e.model.Close()
 		}
+		return besideErr
 	}
-	if err := e.build(o); err != nil {
+	if err != nil {
 		return err
 	}
 	for _, note := range e.model.Notes {
@@ -142,6 +132,38 @@ func (e *Engine) load(o options) error {
 		e.family.files = files
 	}
 	return nil
+}
+
+// steps are a task.
+type steps []func()
+
+func (s steps) Do(i int) { s[i]() }
+
+// loadBeside reads the files beside the weights and returns what the tokenizer was made of.
+func (e *Engine) loadBeside(o options) ([][]byte, error) {
+	files, err := e.loadTokenizer()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.loadTemplate(o); err != nil {
+		return nil, err
+	}
+	generation, err := e.optional("generation_config.json")
+	if err != nil {
+		return nil, err
+	}
+	if err := e.generation.read(generation, e.checkpoint.Config()); err != nil {
+		return nil, err
+	}
+	if err := e.readNormalization(); err != nil {
+		return nil, err
+	}
+	if e.template != nil && e.template.turnEnd != "" && e.tokenizer != nil {
+		if id, ok := e.tokenizer.ID(e.template.turnEnd); ok && !slices.Contains(e.generation.EOS, id) {
+			e.generation.EOS = append(e.generation.EOS, id)
+		}
+	}
+	return files, nil
 }
 
 // loadTemplate reads the chat template. A malformed one of the model's is an error only where it is
