@@ -111,7 +111,7 @@ func loadSession(e *mminfer.Engine, name string) (*mminfer.Session, error) {
 	}
 	switch {
 	case errors.Is(err, mminfer.ErrOtherModel):
-		return nil, fmt.Errorf("%s: the session belongs to another model, tokenizer or lossy weight format; open it with the -m and --quant it was saved with", name)
+		return nil, fmt.Errorf("%s: the session belongs to another model, tokenizer or format of weights, keys and values; open it with the -m, --quant and --kv it was saved with", name)
 	case errors.Is(err, mminfer.ErrCorrupt):
 		return nil, fmt.Errorf("%s: not a session file, or a damaged one (%w); the file was left as it is", name, err)
 	case err != nil:
