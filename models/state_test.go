@@ -342,6 +342,24 @@ func TestStateReader(t *testing.T) {
 	}
 }
 
+// TestStateBatches reads a state of more than a batch, whole and damaged behind the first.
+func TestStateBatches(t *testing.T) {
+	m := open(t, "testdata/golden/hf_llama", models.Options{})
+	s := m.NewState()
+	s.Skip(72<<20/m.BytesPerToken() + 1)
+	advance(t, m, s, 1, 2, 3)
+	data := stored(t, s)
+	back := m.NewState()
+	if err := back.UnmarshalBinary(data); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(stored(t, back), data) {
+		t.Error("the state comes back as another")
+	}
+	data[len(data)-5] ^= 1 // of the last frame
+	refused(t, back, data, models.ErrCorrupt)
+}
+
 // failing is a writer that breaks after some bytes.
 type failing struct {
 	left int

@@ -124,11 +124,10 @@ func (m *Model) ReadState(r io.Reader, pool *tensor.Pool) (*State, error) {
 	return s, nil
 }
 
-// readBody reads the frames: in their order, or many at a time if the reader has places and holds them all.
+// readBody reads the frames: in their order, or many at a time if the reader has places.
 func (s *State) readBody(r io.Reader, pool *tensor.Pool) error {
-	size, pages := s.storedSize()
-	t := reading{pool: pool}
-	if t.from, t.at = place(r, size); t.from == nil {
+	from, at, left := place(r)
+	if from == nil {
 		number := 0
 		for f := range s.frames(s.room(nil)) {
 			number++
@@ -138,11 +137,11 @@ func (s *State) readBody(r io.Reader, pool *tensor.Pool) error {
 		}
 		return nil
 	}
-	end := t.at + size
-	// Memory grows with what was found in order.
-	for f := range s.frames(s.room(tensor.NewSlab(int(min(pages, batchBytes))))) {
+	// Memory grows with what is there and was found in order.
+	t, batch := reading{pool: pool, from: from, at: at}, min(left, batchBytes)
+	for f := range s.frames(s.room(tensor.NewSlab(int(batch)))) {
 		t.frames, t.size = append(t.frames, f), t.size+f.size()
-		if t.size >= batchBytes {
+		if t.size >= batch {
 			if err := t.run(); err != nil {
 				return err
 			}
@@ -151,26 +150,26 @@ func (s *State) readBody(r io.Reader, pool *tensor.Pool) error {
 	if err := t.run(); err != nil {
 		return err
 	}
-	_, err := r.(io.Seeker).Seek(end, io.SeekStart)
+	_, err := r.(io.Seeker).Seek(t.at, io.SeekStart)
 	return err
 }
 
-// place returns where r stands if it has places, as files and bytes in memory have, and at least size bytes follow.
-func place(r io.Reader, size int64) (io.ReaderAt, int64) {
+// place returns where r stands and how many bytes follow, if it has places, as files and bytes in memory have.
+func place(r io.Reader) (from io.ReaderAt, at, left int64) {
 	from, places := r.(io.ReaderAt)
 	f, seeks := r.(io.Seeker)
 	if !places || !seeks {
-		return nil, 0
+		return nil, 0, 0
 	}
 	at, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return nil, 0 // a pipe
+		return nil, 0, 0 // a pipe
 	}
 	end, err := f.Seek(0, io.SeekEnd)
-	if _, back := f.Seek(at, io.SeekStart); err != nil || back != nil || end-at < size {
-		return nil, 0
+	if _, back := f.Seek(at, io.SeekStart); err != nil || back != nil || end <= at {
+		return nil, 0, 0
 	}
-	return from, at
+	return from, at, end - at
 }
 
 // batchBytes is how much of a state is read at a time.
@@ -275,23 +274,6 @@ func pageFrames(p nn.Page, format tensor.Format) iter.Seq[frame] {
 			}
 		}
 	}
-}
-
-// storedSize returns the bytes of all frames of a state of s.pos tokens, and of its pages in memory.
-func (s *State) storedSize() (size, pages int64) {
-	for x := range slices.Chunk(s.slab, frameBytes/4) {
-		size += frame{numbers: x}.size() + 4
-	}
-	for _, spec := range s.model.specs {
-		if kv := spec.KV; kv.Heads > 0 {
-			n := int64(kv.PagesAt(s.pos))
-			pages += n * int64(kv.PageBytes())
-			for f := range pageFrames(kv.NewPage(nil), kv.Format) {
-				size += n * (f.size() + 4)
-			}
-		}
-	}
-	return size, pages
 }
 
 // frame is numbers that lie side by side in the memory of a state and in a file.
