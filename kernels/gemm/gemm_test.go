@@ -142,22 +142,27 @@ func TestQ8(t *testing.T) {
 func TestCode(t *testing.T) {
 	for c := quant.Q4; c <= quant.Q6; c++ {
 		kerneltest.All(t, "gemm.Code", func(h *kerneltest.H) {
-			shapes(func(d Dims) { checkCode(h, c, d, h.Normal(d.Tokens*d.K, 1)) })
+			code := func() byte { return byte(h.Rand.Uint32()) }
+			shapes(func(d Dims) { checkCode(h, c, d, code, h.Normal(d.Tokens*d.K, 1)) })
 			// Activations at the ends of their range, -128 included, do not overflow.
 			d := Dims{Tokens: 6, Rows: 64, K: 64, DstStride: 64}
-			checkCode(h, c, d, slices.Repeat([]float32{1, -1, 1, 1}, d.Tokens*d.K/4))
-			checkCode(h, c, d, slices.Repeat([]float32{0x1p-149}, d.Tokens*d.K))
+			for _, code := range []func() byte{code, func() byte { return 0 }, func() byte { return 0xff }} {
+				checkCode(h, c, d, code, slices.Repeat([]float32{1, -1, 1, 1}, d.Tokens*d.K/4))
+				checkCode(h, c, d, code, slices.Repeat([]float32{1}, d.Tokens*d.K))
+				checkCode(h, c, d, code, slices.Repeat([]float32{0x1p-149}, d.Tokens*d.K))
+			}
 		})
 	}
 }
 
-func checkCode(h *kerneltest.H, c quant.Code, d Dims, rows []float32) {
+// checkCode multiplies rows by weights of codes and scales whose bytes are the given ones.
+func checkCode(h *kerneltest.H, c quant.Code, d Dims, code func() byte, rows []float32) {
 	h.Helper()
 	size := c.Size(d.K)
 	w := make([]byte, Panels(d.Rows)*size)
 	scaled, least := make([]float64, d.Rows*d.K), make([]float64, d.Rows*d.K)
 	for i := range w {
-		w[i] = byte(h.Rand.Uint32())
+		w[i] = code()
 	}
 	for p := range Panels(d.Rows) {
 		scales := w[p*size+quant.Blocks(d.K)*c.BlockSize() : (p+1)*size]

@@ -88,7 +88,9 @@ func (f codeFormat) ymmTile(p *printer, i ymm, t Tile) {
 	p.line("TESTQ CX, CX")
 	p.line("JEQ  done")
 	p.label("\nblock:")
-	f.startYMM(p, i, t)
+	if i.vnni || !f.short() {
+		f.startYMM(p, i, t)
+	}
 	for v := range 4 {
 		if i.vnni {
 			f.quadsAVXVNNI(p, t, v)
@@ -96,11 +98,20 @@ func (f codeFormat) ymmTile(p *printer, i ymm, t Tile) {
 			f.quadsAVX2(p, t, v)
 		}
 	}
+	if !i.vnni && f.short() {
+		for n := range 2 * t.Panels * t.Tokens {
+			p.line("VPMADDWD ones<>(SB), Y%d, Y%d", n, n)
+		}
+	}
 	f.foldYMM(p, t)
 	p.codeAdvance(f, t)
 	p.label("\ndone:")
 	p.end()
 }
+
+// short reports whether AVX2 sums a whole block in 16 bits: pairs of codes of four bits with numbers of
+// at most 128, eight to a sum, are at most 8·2·15·128.
+func (f codeFormat) short() bool { return f.high == 0 && !f.table }
 
 // startYMM sets the sums of a block to where they begin.
 func (f codeFormat) startYMM(p *printer, i ymm, t Tile) {
@@ -161,7 +172,7 @@ func (f codeFormat) oneTokenAVX2(p *printer, pan, half, v int, sum string) {
 		f.multiplyAVX2(p, "Y10", "Y12", "Y8", "Y8", sum)
 		f.multiplyAVX2(p, "Y11", "Y13", "Y9", "Y9", sum)
 	} else {
-		f.multiplyBothAVX2(p, "Y12", "Y13", "Y8", "Y9", "Y8", "Y9", sum)
+		f.multiplyBothAVX2(p, v, "Y12", "Y13", "Y8", "Y9", "Y8", "Y9", sum)
 	}
 }
 
@@ -169,8 +180,8 @@ func (f codeFormat) oneTokenAVX2(p *printer, pan, half, v int, sum string) {
 func (f codeFormat) tokenAVX2(p *printer, t Tile, tok, pan, v int) {
 	if !f.table {
 		p.line("VPBROADCASTD %s, Y12; VPBROADCASTD %s, Y13", row(tok, 4*v), row(tok, 16+4*v))
-		f.multiplyBothAVX2(p, "Y12", "Y13", "Y8", "Y9", "Y14", "Y15", sumYMM(t, tok, pan, 0))
-		f.multiplyBothAVX2(p, "Y12", "Y13", "Y10", "Y11", "Y14", "Y15", sumYMM(t, tok, pan, 1))
+		f.multiplyBothAVX2(p, v, "Y12", "Y13", "Y8", "Y9", "Y14", "Y15", sumYMM(t, tok, pan, 0))
+		f.multiplyBothAVX2(p, v, "Y12", "Y13", "Y10", "Y11", "Y14", "Y15", sumYMM(t, tok, pan, 1))
 		return
 	}
 	for i := range 2 {
@@ -216,10 +227,17 @@ func (f codeFormat) multiplyAVX2(p *printer, magnitude, x, level, tmp, sum strin
 }
 
 // multiplyBothAVX2 adds the products of two quads of codes of at most six bits: the sum of two pairs
-// is at most 4·63·128 and fits 16 bits.
-func (f codeFormat) multiplyBothAVX2(p *printer, x0, x1, w0, w1, tmp0, tmp1, sum string) {
-	p.line("VPMADDUBSW %s, %s, %s; VPMADDUBSW %s, %s, %s; VPADDW %s, %s, %s; VPMADDWD ones<>(SB), %s, %s; VPADDD %s, %s, %s",
-		x0, w0, tmp0, x1, w1, tmp1, tmp1, tmp0, tmp0, tmp0, tmp0, tmp0, sum, sum)
+// is at most 4·63·128 and fits 16 bits. Short sums begin with those of v = 0.
+func (f codeFormat) multiplyBothAVX2(p *printer, v int, x0, x1, w0, w1, tmp0, tmp1, sum string) {
+	switch {
+	case !f.short():
+		p.line("VPMADDUBSW %s, %s, %s; VPMADDUBSW %s, %s, %s; VPADDW %s, %s, %s; VPMADDWD ones<>(SB), %s, %s; VPADDD %s, %s, %s",
+			x0, w0, tmp0, x1, w1, tmp1, tmp1, tmp0, tmp0, tmp0, tmp0, tmp0, sum, sum)
+	case v == 0:
+		p.line("VPMADDUBSW %s, %s, %s; VPMADDUBSW %s, %s, %s; VPADDW %s, %s, %s", x0, w0, sum, x1, w1, tmp1, tmp1, sum, sum)
+	default:
+		p.line("VPMADDUBSW %s, %s, %s; VPADDW %s, %s, %s; VPMADDUBSW %s, %s, %s; VPADDW %s, %s, %s", x0, w0, tmp0, tmp0, sum, sum, x1, w1, tmp1, tmp1, sum, sum)
+	}
 }
 
 // foldYMM folds a block's sums into dst.
