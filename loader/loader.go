@@ -347,6 +347,10 @@ func (c *Checkpoint) Names() []string {
 func (c *Checkpoint) Bytes() int64 {
 	var n int64
 	for _, t := range c.tensors {
+		if t.Type == tensor.Packed {
+			n += int64(len(t.Data))
+			continue
+		}
 		size, _ := dataSize(t) // it was checked, or has as many elements as what was
 		n += size
 	}

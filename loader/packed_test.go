@@ -42,8 +42,8 @@ func TestPacking(t *testing.T) {
 	}
 	defer c.Close()
 	w, _ := c.Tensor("w")
-	if w.Type != tensor.Packed || len(w.Data) != 320 || c.Format() != tensor.FormatQ4 {
-		t.Errorf("found %v of %d bytes, format %v", w, len(w.Data), c.Format())
+	if w.Type != tensor.Packed || len(w.Data) != 320 || c.Format() != tensor.FormatQ4 || c.Bytes() != 324 {
+		t.Errorf("found %v of %d bytes, %d in all, format %v", w, len(w.Data), c.Bytes(), c.Format())
 	}
 	if string(c.Config()) != `{"big":12345678901234567890,"model_type":"mom"}` {
 		t.Errorf("the configuration is %s", c.Config())
