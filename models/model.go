@@ -21,7 +21,7 @@ type Checkpoint interface {
 // precision.
 type Options struct {
 	Format   tensor.Format
-	KV       tensor.Format // keys and values in states: F32, which Auto is too, BF16 or F16
+	KV       tensor.Format // keys and values in states: F32, which Auto is too, BF16, F16 or Q8
 	Pool     *tensor.Pool
 	Progress func(done, total int64)                       // bytes of weights packed, and of all
 	OnPacked func(w *tensor.Weight, parts []tensor.Tensor) // told every weight and what it was packed of; may be nil
