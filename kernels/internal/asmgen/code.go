@@ -88,7 +88,8 @@ func (f codeFormat) ymmTile(p *printer, i ymm, t Tile) {
 	p.line("TESTQ CX, CX")
 	p.line("JEQ  done")
 	p.label("\nblock:")
-	if i.vnni || !f.short() {
+	short := f.short() && !i.vnni
+	if !short {
 		f.startYMM(p, i, t)
 	}
 	for v := range 4 {
@@ -98,7 +99,7 @@ func (f codeFormat) ymmTile(p *printer, i ymm, t Tile) {
 			f.quadsAVX2(p, t, v)
 		}
 	}
-	if !i.vnni && f.short() {
+	if short {
 		for n := range 2 * t.Panels * t.Tokens {
 			p.line("VPMADDWD ones<>(SB), Y%d, Y%d", n, n)
 		}
