@@ -24,3 +24,25 @@ func affineGeneric(dst []float32, q []byte, scale, least []float32) {
 		}
 	}
 }
+
+// AffineColumns does the same with 16 rows whose codes lie four columns of a row side by side, as in a
+// panel: q [k/4, 16, 4], scale and least [k/16, 16], dst [k, 16]. It panics unless the lengths are such.
+func AffineColumns(dst []float32, q []byte, scale, least []float32) {
+	if n := len(dst); n%(Group*Rows) != 0 || len(q) != n || len(scale) != n/Group || len(least) != n/Group {
+		panic(fmt.Sprintf("quant.AffineColumns: len(dst)=%d, %d codes, %d scales and %d minima", n, len(q), len(scale), len(least)))
+	}
+	if len(dst) > 0 {
+		affineColumns(dst, q, scale, least)
+	}
+}
+
+func affineColumnsGeneric(dst []float32, q []byte, scale, least []float32) {
+	for i := range len(dst) / Rows {
+		g := i / Group * Rows
+		s, m := (*[Rows]float32)(scale[g:]), (*[Rows]float32)(least[g:])
+		out, q := (*[Rows]float32)(dst[i*Rows:]), (*[4 * Rows]byte)(q[i/4*4*Rows:])
+		for r := range out {
+			out[r] = float32(s[r]*float32(int8(q[4*r+i%4]))) + m[r]
+		}
+	}
+}

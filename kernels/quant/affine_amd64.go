@@ -10,7 +10,10 @@ import (
 
 var useAffineAVX2 = cpu.X86.HasAVX2
 
-func init() { kernels.Register("quant.Affine", "AVX2", &useAffineAVX2) }
+func init() {
+	kernels.Register("quant.Affine", "AVX2", &useAffineAVX2)
+	kernels.Register("quant.AffineColumns", "AVX2", &useAffineAVX2)
+}
 
 //go:noescape
 func affineAVX2(dst *float32, q *byte, scale, least *float32, groups int)
@@ -20,5 +23,16 @@ func affine(dst []float32, q []byte, scale, least []float32) {
 		affineAVX2(&dst[0], &q[0], &scale[0], &least[0], len(scale))
 	} else {
 		affineGeneric(dst, q, scale, least)
+	}
+}
+
+//go:noescape
+func affineColumnsAVX2(dst *float32, q *byte, scale, least *float32, groups int)
+
+func affineColumns(dst []float32, q []byte, scale, least []float32) {
+	if useAffineAVX2 {
+		affineColumnsAVX2(&dst[0], &q[0], &scale[0], &least[0], len(scale)/Rows)
+	} else {
+		affineColumnsGeneric(dst, q, scale, least)
 	}
 }

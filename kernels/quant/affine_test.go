@@ -40,3 +40,40 @@ func TestAffine(t *testing.T) {
 		}
 	})
 }
+
+// TestAffineColumns holds every row to [Affine] of it alone.
+func TestAffineColumns(t *testing.T) {
+	kerneltest.All(t, "quant.AffineColumns", func(h *kerneltest.H) {
+		for groups := range 6 {
+			k := groups * Group
+			q, scale, least := make([]byte, k*Rows), h.Normal(groups*Rows, 1), h.Normal(groups*Rows, 9)
+			for i := range q {
+				q[i] = byte(i*7 + groups)
+			}
+			if groups > 2 {
+				scale[1], least[2] = 0, float32(math.Copysign(0, -1))
+				copy(scale[3*Rows-len(kerneltest.Specials):], kerneltest.Specials)
+				copy(least[2*Rows-len(kerneltest.Specials):], kerneltest.Specials)
+			}
+			dst := kerneltest.InOut(h, make([]float32, k*Rows))
+			AffineColumns(dst, kerneltest.In(h, q), kerneltest.In(h, scale), kerneltest.In(h, least))
+			for r := range Rows {
+				row, codes := make([]float32, k), make([]byte, k)
+				scales, minima := make([]float32, groups), make([]float32, groups)
+				for i := range codes {
+					codes[i] = q[(i/4*Rows+r)*4+i%4]
+				}
+				for g := range scales {
+					scales[g], minima[g] = scale[g*Rows+r], least[g*Rows+r]
+				}
+				affineGeneric(row, codes, scales, minima)
+				for i, want := range row {
+					if v := dst[i*Rows+r]; v != want && (v == v || want == want) {
+						h.Fatalf("%d groups: element %d of row %d is %g, want %g", groups, i, r, v, want)
+					}
+				}
+			}
+			h.Check("%d groups", groups)
+		}
+	})
+}
