@@ -79,7 +79,7 @@ func bitsOf(x []float32) []uint32 {
 }
 
 // bytesOf returns the bytes of numbers in their memory.
-func bytesOf[E float32 | uint16 | int8](x []E) []byte {
+func bytesOf[E float32 | uint16 | uint32 | int8](x []E) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(*new(E))))
 }
 

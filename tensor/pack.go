@@ -44,7 +44,7 @@ func (p *packing) Do(part int) {
 	for i := part * panelsPerPart; i < min((part+1)*panelsPerPart, gemm.Panels(p.rows)); i++ {
 		size := formats[p.format].panel(p.cols)
 		dst, first, n := p.data[i*size:(i+1)*size], i*gemm.Rows, min(gemm.Rows, p.rows-i*gemm.Rows)
-		if !p.moved(dst, &s, first, n) {
+		if !p.moved(dst, &s, first, n) && !p.unpacked(dst, &s, first, n) {
 			p.panel(dst, &s, first, n)
 		}
 	}
@@ -56,6 +56,11 @@ type packScratch struct {
 	columns [packColumns * gemm.Rows]float32
 	rows    [gemm.Rows][packColumns]float32 // where they must be decoded
 	moved   [gemm.Rows]movedRow
+	blocks  [gemm.Rows]blocks
+	side    struct { // the blocks of all rows, side by side
+		codes        [packColumns / 4 * gemm.Rows]uint32
+		scale, least [packColumns / quant.Group * gemm.Rows]float32
+	}
 }
 
 // panel packs n rows, some columns at a time.
@@ -91,6 +96,43 @@ func (p *packing) panel(dst []byte, s *packScratch, first, n int) {
 		s.widen(columns, t, rows[:n], k)
 		storeColumns(p.format, dst, columns, n, p.cols, from, p.importance)
 	}
+}
+
+// unpacked packs n rows of blocks of even levels, and reports whether they are such. It brings their codes
+// side by side before they are multiplied, a quarter of what the products are.
+func (p *packing) unpacked(dst []byte, s *packScratch, first, n int) bool {
+	t, same := p.stored(first, n)
+	elements, size := t.Block()
+	if !same || !t.even() || p.cols%elements != 0 {
+		return false
+	}
+	var rows, codes, scale, least [gemm.Rows][]byte
+	clear(s.blocks[n:])
+	for r := range s.blocks {
+		x := &s.blocks[r]
+		codes[r], scale[r], least[r] = x.codes[:], bytesOf(x.scale[:]), bytesOf(x.least[:])
+		if r < n {
+			part, row := p.source(first + r)
+			rows[r] = part.Data[row*p.cols/elements*size:]
+		}
+	}
+	for from := 0; from < p.cols; from += packColumns {
+		k := min(packColumns, p.cols-from)
+		part := k / elements * size
+		for r := range n {
+			s.blocks[r].unpack(t, rows[r][:part])
+			rows[r] = rows[r][part:]
+		}
+		groups := k / quant.Group
+		interleave32(s.side.codes[:], codes[:], k/4)
+		interleave32(bitsOf(s.side.scale[:]), scale[:], groups)
+		interleave32(bitsOf(s.side.least[:]), least[:], groups)
+		groups *= gemm.Rows
+		columns := s.columns[:k*gemm.Rows]
+		quant.AffineColumns(columns, bytesOf(s.side.codes[:])[:len(columns)], s.side.scale[:groups], s.side.least[:groups])
+		storeColumns(p.format, dst, columns, n, p.cols, from, p.importance)
+	}
+	return true
 }
 
 // stored returns the type of n rows, and whether they are of one.
