@@ -198,7 +198,7 @@ func ExamplePackedTensor() {
 	// Output: w PACKED [16 32] <nil>
 }
 
-// TestPackTypes packs stacks of floats of every type and of several, and demands the panels that
+// TestPackTypes packs stacks of floats and blocks of every type and of several, and demands the panels that
 // their numbers in float32, packed row by row, have.
 func TestPackTypes(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
@@ -219,7 +219,14 @@ func TestPackTypes(t *testing.T) {
 		}
 		return x
 	}
-	for i, parts := range [][]Tensor{{typed(BF16, 37)}, {typed(F16, 37)}, {typed(F32, 37)}, {typed(F8E4M3, 20)}, {typed(BF16, 20), typed(F16, 5), typed(F32, 20)}} {
+	cases := [][]Tensor{{typed(BF16, 37)}, {typed(F16, 37)}, {typed(F32, 37)}, {typed(F8E4M3, 20)}, {typed(BF16, 20), typed(F16, 5), typed(F32, 20)}}
+	for _, from := range blockTypes {
+		n, _ := from.Block()
+		cases = append(cases, []Tensor{randomBlocks(r, from, 37, (2*packColumns+64+n-1)/n)})
+	}
+	cases = append(cases, []Tensor{randomBlocks(r, Q6_K, 20, 1), randomBlocks(r, Q5_1, 13, packColumns/32)})
+	for i, parts := range cases {
+		cols := parts[0].Shape[1]
 		row := make([]float32, cols)
 		wide := Tensor{Type: F32}
 		for _, p := range parts {
@@ -232,6 +239,9 @@ func TestPackTypes(t *testing.T) {
 			wide.Shape = []int{len(wide.Data) / 4 / cols, cols}
 		}
 		for f := FormatF32; int(f) < len(formats); f++ {
+			if moves(parts[0].Type, f, cols) { // then codes stay as they are: TestBlockTypes
+				continue
+			}
 			got := Pack(new(Arena), nil, f, parts...)
 			for r := 0; r < wide.Shape[0]; r += PanelRows { // panel by panel, decoded to rows first
 				n := min(PanelRows, wide.Shape[0]-r)
