@@ -132,47 +132,40 @@ func (t table) print(w io.Writer, rows []measurement) error {
 		t.quants = t.names(rows, func(m measurement) string { return m.Quant })
 	}
 	fmt.Fprintf(w, "| model | test | %s |\n|---|---%s|\n", strings.Join(t.quants, " | "), strings.Repeat("|---", len(t.quants)))
-	var prefill, decode []float64
-	least, most := 0, 0
+	var rounds []int
+	medians := map[string][]float64{}
 	for _, model := range t.models {
 		for _, test := range t.tests {
-			line := fmt.Sprintf("| %s | %s |", model, test)
-			found := false
+			kind := "decode"
+			if strings.HasPrefix(test, "pp") {
+				kind = "prefill"
+			}
+			line, found := fmt.Sprintf("| %s | %s |", model, test), len(rounds)
 			for _, quant := range t.quants {
 				c := t.pair(rows, model, quant, test)
 				if c.ratios == nil {
 					line += " |"
 					continue
 				}
-				found = true
 				line += " " + c.String() + " |"
-				if n := len(c.ratios); least == 0 {
-					least, most = n, n
-				} else {
-					least, most = min(least, n), max(most, n)
-				}
-				if strings.HasPrefix(test, "pp") {
-					prefill = append(prefill, median(c.ratios))
-				} else {
-					decode = append(decode, median(c.ratios))
-				}
+				rounds = append(rounds, len(c.ratios))
+				medians[kind] = append(medians[kind], median(c.ratios))
 			}
-			if found {
+			if len(rounds) > found {
 				fmt.Fprintln(w, line)
 			}
 		}
 	}
-	if most == 0 {
+	if rounds == nil {
 		return fmt.Errorf("found no round of ours beside %s with %d threads, expected one at least", t.peer, t.threads)
 	}
 	var spans []string
-	for i, ratios := range [][]float64{prefill, decode} {
-		if ratios != nil {
-			name := []string{"prefill", "decode"}[i]
-			spans = append(spans, fmt.Sprintf("%s %.2f / %.2f / %.2f", name, slices.Min(ratios), median(ratios), slices.Max(ratios)))
+	for _, kind := range []string{"prefill", "decode"} {
+		if r := medians[kind]; r != nil {
+			spans = append(spans, fmt.Sprintf("%s %.2f / %.2f / %.2f", kind, slices.Min(r), median(r), slices.Max(r)))
 		}
 	}
-	fmt.Fprintf(w, "\nRounds: %d-%d. Least / median / largest median ratio: %s\n", least, most, strings.Join(spans, ", "))
+	fmt.Fprintf(w, "\nRounds: %d-%d. Least / median / largest median ratio: %s\n", slices.Min(rounds), slices.Max(rounds), strings.Join(spans, ", "))
 	return nil
 }
 
