@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ const (
 	results = "../results/epyc-zen3-2cpu/"
 	seven   = "llama-135m,mamba2-130m,granite-h-350m,rwkv7-0.4b,falcon-h1-0.5b,qwen3-0.6b,gdn-0.8b"
 	two     = "mamba2-1.3b,qwen3-1.7b"
+	three   = "mamba2-130m,falcon-h1-0.5b,qwen3-0.6b"
 )
 
 // The tables of SPEED.md are of the committed results.
@@ -24,8 +26,10 @@ func TestTables(t *testing.T) {
 		{peer: "llama.cpp", models: list(seven + "," + two), quants: list("q6_k,q4_k_m,iq4_nl"), tests: list("pp512,tg64")},
 		{peer: "llama.cpp", models: list(seven + "," + two), quants: list("f32"), tests: list("pp512,tg64")},
 		{peer: "openvino", tests: list("pp512")},
+		{peer: "llama.cpp", threads: 1, models: list(three), quants: list("q8_0"), tests: list("pp512,tg64")},
+		{peer: "llama.cpp", models: list(three), quants: list("q8_0"), tests: list("tg64@4096")},
 	} {
-		table.threads = 2
+		table.threads = cmp.Or(table.threads, 2)
 		var b bytes.Buffer
 		if err := run(&b, table, []string{results + "llama.cpp.jsonl"}); err != nil {
 			t.Fatal(err)
