@@ -10,8 +10,7 @@ import (
 
 const (
 	results = "../results/epyc-zen3-2cpu/"
-	seven   = "llama-135m,mamba2-130m,granite-h-350m,rwkv7-0.4b,falcon-h1-0.5b,qwen3-0.6b,gdn-0.8b"
-	two     = "mamba2-1.3b,qwen3-1.7b"
+	nine    = "llama-135m,mamba2-130m,granite-h-350m,rwkv7-0.4b,falcon-h1-0.5b,qwen3-0.6b,gdn-0.8b,mamba2-1.3b,qwen3-1.7b"
 	three   = "mamba2-130m,falcon-h1-0.5b,qwen3-0.6b"
 )
 
@@ -22,9 +21,9 @@ func TestTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, table := range []table{
-		{peer: "llama.cpp", models: list(seven + "," + two), quants: list("bf16,q8_0,q4_0"), tests: list("pp512,tg64")},
-		{peer: "llama.cpp", models: list(seven + "," + two), quants: list("q6_k,q4_k_m,iq4_nl"), tests: list("pp512,tg64")},
-		{peer: "llama.cpp", models: list(seven + "," + two), quants: list("f32"), tests: list("pp512,tg64")},
+		{peer: "llama.cpp", models: list(nine), quants: list("bf16,q8_0,q4_0"), tests: list("pp512,tg64")},
+		{peer: "llama.cpp", models: list(nine), quants: list("q6_k,q4_k_m,iq4_nl"), tests: list("pp512,tg64")},
+		{peer: "llama.cpp", models: list(nine), quants: list("f32"), tests: list("pp512,tg64")},
 		{peer: "openvino", tests: list("pp512")},
 		{peer: "llama.cpp", threads: 1, models: list(three), quants: list("q8_0"), tests: list("pp512,tg64")},
 		{peer: "llama.cpp", models: list(three), quants: list("q8_0"), tests: list("tg64@4096")},
