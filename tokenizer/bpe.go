@@ -48,6 +48,9 @@ func newBPE(vocab map[string]int32, prefix, suffix string) *bpe {
 		m.low[i] = -1
 	}
 	for content, id := range vocab {
+		if len(content) > len(prefix)+utf8.UTFMax+len(suffix) {
+			continue
+		}
 		for place := range 4 {
 			s, ok := content, true
 			if place&placeInside != 0 {

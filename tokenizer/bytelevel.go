@@ -35,16 +35,20 @@ func symbolByte(r rune) (b byte, ok bool) {
 // decodeSymbols returns the bytes that a token's content stands for: those of its symbols, or its
 // own if any character is no symbol.
 func decodeSymbols(content string) string {
-	raw := make([]byte, 0, len(content))
-	for _, r := range content {
+	same := 0 // bytes that stand for themselves
+	for same < len(content) && '!' <= content[same] && content[same] <= '~' {
+		same++
+	}
+	if same == len(content) {
+		return content
+	}
+	raw := append(make([]byte, 0, len(content)), content[:same]...)
+	for _, r := range content[same:] {
 		b, ok := symbolByte(r)
 		if !ok {
 			return content
 		}
 		raw = append(raw, b)
-	}
-	if string(raw) == content {
-		return content
 	}
 	return string(raw)
 }

@@ -3,7 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
+	"slices"
 	"strings"
 )
 
@@ -161,9 +161,6 @@ func (v *GGUFVocab) setBPE(t *Tokenizer, ignoreMerges bool) error {
 	m := newBPE(t.vocab, "", "")
 	m.ignoreMerges, m.merges = ignoreMerges, newTable(len(v.Merges))
 	t.model = m
-	if !ignoreMerges {
-		t.cuts = newCuts(maps.Keys(t.vocab))
-	}
 	for i := range v.Merges {
 		left, right, err := v.merge(i)
 		if err != nil {
@@ -228,8 +225,8 @@ func (v *GGUFVocab) parseBert() (*Tokenizer, error) {
 // vocab returns the ids of the tokens. Of the same token twice the first counts.
 func (v *GGUFVocab) vocab() map[string]int32 {
 	ids := make(map[string]int32, len(v.Tokens))
-	for id, s := range v.Tokens {
-		if _, ok := ids[s]; s != "" && !ok {
+	for id, s := range slices.Backward(v.Tokens) {
+		if s != "" {
 			ids[s] = int32(id)
 		}
 	}

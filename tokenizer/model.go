@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"strings"
 	"unicode/utf8"
 )
@@ -74,9 +75,9 @@ type cuts struct {
 
 const wordMark = "\u2581"
 
-// newCuts finds them for the vocabulary of a model whose tokens stand for their contents.
-func newCuts(contents func(yield func(string) bool)) cuts {
-	c := cuts{true, make(map[rune]bool)}
+// joinedBefore returns the characters before a mark in the vocabulary of a model whose tokens stand for their contents.
+func joinedBefore(contents iter.Seq[string]) map[rune]bool {
+	joined := make(map[rune]bool)
 	for s := range contents {
 		for at := 0; ; at += len(wordMark) {
 			n := strings.Index(s[at:], wordMark)
@@ -85,11 +86,11 @@ func newCuts(contents func(yield func(string) bool)) cuts {
 			}
 			if at += n; at > 0 {
 				before, _ := utf8.DecodeLastRuneInString(s[:at])
-				c.joined[before] = true
+				joined[before] = true
 			}
 		}
 	}
-	return c
+	return joined
 }
 
 // next returns the length of the part of s before the first cut.

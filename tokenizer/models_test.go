@@ -156,7 +156,7 @@ func TestCuts(t *testing.T) {
 			}
 		}
 	}
-	c := newCuts(slices.Values([]string{"a\u2581", "\u2581", "\u2581b"}))
+	c := cuts{true, joinedBefore(slices.Values([]string{"a\u2581", "\u2581", "\u2581b"}))}
 	for text, want := range map[string]int{"x": 1, "\u2581": 3, "b\u2581": 1, "a\u2581b": 5, "a\u2581b\u2581": 5, "\u2581\u2581": 3, "": 0} {
 		if got := c.next([]byte(text)); got != want {
 			t.Errorf("%q: cut at %d, want %d", text, got, want)

@@ -18,6 +18,7 @@ func Parse(tokenizerJSON []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: tokenizer.json: %w", err)
 	}
+	t.spell()
 	return t, nil
 }
 
@@ -30,7 +31,7 @@ func modelOf(t *Tokenizer, file object) error {
 	return t.parseModel(v)
 }
 
-// parse reads a file. SetModel sets its tokens, vocab and model.
+// parse reads a file, but for what its tokens decode to: see spell. SetModel sets its tokens, vocab and model.
 func parse(data []byte, setModel func(t *Tokenizer, file object) error) (*Tokenizer, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%d bytes: at most %d are read", len(data), maxFile)
@@ -72,7 +73,6 @@ func parse(data []byte, setModel func(t *Tokenizer, file object) error) (*Tokeni
 	if len(t.decode.steps) == 0 {
 		t.decode.steps = []decodeStep{decodeSpaced}
 	}
-	t.spell()
 	return t, t.finishStages()
 }
 

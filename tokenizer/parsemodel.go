@@ -2,7 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
-	"maps"
+	"slices"
 	"strings"
 )
 
@@ -80,9 +80,7 @@ func (t *Tokenizer) parseBPE(o object) error {
 	if err != nil {
 		return err
 	}
-	if affixes == [2]string{} && !ignore {
-		t.cuts = newCuts(maps.Keys(t.vocab))
-	}
+	t.cuts.allowed = affixes == [2]string{} && !ignore
 	return t.parseMerges(m, merges)
 }
 
@@ -110,18 +108,18 @@ func (t *Tokenizer) parseVocab(v value) error {
 	if err != nil {
 		return err
 	}
+	if len(list) > len(t.vocab) {
+		list = slices.DeleteFunc(list, func(x entry) bool { return t.vocab[x.content] != x.id })
+	}
 	size := int32(0)
-	for _, id := range t.vocab {
-		size = max(size, id+1)
+	for _, x := range list {
+		size = max(size, x.id+1)
 	}
 	if int(size) > 2*len(t.vocab)+1024 {
 		return v.errorf("the largest id is %d, but only %d ids have a token", size-1, len(t.vocab))
 	}
 	t.tokens = make([]token, size)
 	for _, x := range list {
-		if t.vocab[x.content] != x.id {
-			continue
-		}
 		tok := &t.tokens[x.id]
 		if tok.exists && tok.content != x.content {
 			return v.errorf("id %d belongs to both %q and %q", x.id, tok.content, x.content)

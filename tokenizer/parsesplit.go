@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"maps"
 	"unicode/utf8"
 )
 
@@ -26,6 +27,8 @@ func (t *Tokenizer) finishStages() error {
 		// Symbols are written out only for the stages that see them.
 		t.inSymbols = at < len(t.stages)-1
 		t.stages[at].symbols = t.inSymbols
+	} else if t.cuts.allowed {
+		t.cuts.joined = joinedBefore(maps.Keys(t.vocab))
 	}
 	if ok && m.unkMissing != "" && m.mayFail() {
 		return fmt.Errorf("model.unk_token: %q is not in the vocabulary", m.unkMissing)

@@ -264,7 +264,7 @@ func (m *sentencePieceModel) newBPE(t *Tokenizer, unk int32, fallback *byteToken
 		}
 	}
 	if id, ok := t.vocab[wordMark]; fallback != nil || ok && m.pieces[id].kind == pieceNormal {
-		t.cuts = newCuts(slices.Values(x.pieces))
+		t.cuts = cuts{true, joinedBefore(slices.Values(x.pieces))}
 	}
 	return newScoredBPE(x)
 }
