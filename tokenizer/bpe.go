@@ -49,7 +49,7 @@ func newBPE(vocab map[string]int32, prefix, suffix string) *bpe {
 	}
 	for content, id := range vocab {
 		if len(content) > len(prefix)+utf8.UTFMax+len(suffix) {
-			continue
+			continue // more than one character
 		}
 		for place := range 4 {
 			s, ok := content, true
